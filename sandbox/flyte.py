@@ -1,0 +1,71 @@
+"""A small client of the sandbox's FlyteAdmin, without flytekit's import time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+from flyteidl.admin import common_pb2, execution_pb2, version_pb2
+from flyteidl.core import execution_pb2 as core_execution
+from flyteidl.service import admin_pb2_grpc
+
+from components import naming
+from sandbox.state import HOST, State
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One Flyte execution as a summary shows it."""
+
+    name: str
+    launch_plan: str
+    phase: str
+    seconds: float
+    url: str
+
+
+def _stub(state: State) -> tuple[admin_pb2_grpc.AdminServiceStub, list[tuple[str, str]]]:
+    secret = state.credentials
+    answer = httpx.post(
+        f"{state.url('console')}/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        auth=(secret.flyte_client_id, secret.flyte_client_secret),
+    ).raise_for_status()
+    channel = grpc.insecure_channel(f"{HOST}:{state.ports['flyte']}")
+    return admin_pb2_grpc.AdminServiceStub(channel), [("authorization", f"Bearer {answer.json()['access_token']}")]
+
+
+def version(state: State) -> str:
+    """Return the server's version; raises grpc.RpcError."""
+    stub, metadata = _stub(state)
+    found: Any = stub.GetVersion(version_pb2.GetVersionRequest(), metadata=metadata, timeout=10)
+    return str(found.control_plane_version.Version)
+
+
+def executions_since(state: State, since: str) -> list[Execution]:
+    """Return the executions created at or after an RFC 3339 time, oldest first."""
+    stub, metadata = _stub(state)
+    request = common_pb2.ResourceListRequest(
+        id=common_pb2.NamedEntityIdentifier(project=naming.FLYTE_PROJECT, domain=naming.FLYTE_DOMAINS[0]),
+        limit=100,
+        filters=f"gte(created_at,{since})",
+        sort_by=common_pb2.Sort(key="created_at", direction=common_pb2.Sort.ASCENDING),
+    )
+    found = []
+    while True:
+        page = stub.ListExecutions(request, metadata=metadata, timeout=30)
+        found += [_execution(state, row) for row in page.executions]
+        if not page.token:
+            return found
+        request.token = page.token
+
+
+def _execution(state: State, row: execution_pb2.Execution) -> Execution:
+    path = f"/console/projects/{row.id.project}/domains/{row.id.domain}/executions/{row.id.name}"
+    return Execution(
+        name=row.id.name,
+        launch_plan=row.spec.launch_plan.name,
+        phase=core_execution.WorkflowExecution.Phase.Name(row.closure.phase),
+        seconds=row.closure.duration.ToTimedelta().total_seconds(),
+        url=f"{state.url('console')}{path}",
+    )
