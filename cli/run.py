@@ -13,7 +13,9 @@ from sandbox import airflow, control, state, summary
 
 def command(
     dag: Annotated[str, typer.Argument(help="A DAG's id, e.g. housing_producer.")],
-    conf: Annotated[str, typer.Option(help='The run\'s configuration, a JSON object, e.g. \'{"corrupt": true}\'.')] = "{}",
+    conf: Annotated[
+        str, typer.Option(help="The run's configuration, a JSON object, e.g. '{\"corrupt\": true}'.")
+    ] = "{}",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
     """Run a DAG and everything it triggers to the end. Exit status 0 only if all succeeded."""

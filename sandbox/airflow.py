@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,6 +34,7 @@ def _settings(state: State) -> dict[str, Any]:
         "core__executor": "LocalExecutor",
         "core__parallelism": max(4, 2 * (os.cpu_count() or 1)),
         "core__dags_folder": state.root / "dags",
+        "dag_processor__dag_bundle_config_list": json.dumps(_bundles(state)),
         "core__load_examples": False,
         "core__auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "core__simple_auth_manager_users": f"{secret.airflow_username}:admin",
@@ -63,6 +65,15 @@ def _settings(state: State) -> dict[str, Any]:
         "triggerer__job_heartbeat_sec": 2,
         "triggerer__triggerer_health_check_threshold": LIVENESS_SECONDS,
     }
+
+
+def _bundles(state: State) -> list[dict[str, Any]]:
+    """Return where DAGs come from: the clone's dags/, and the folder that TANDEM_DAGS names if it is set."""
+    folders = {"dags-folder": str(state.root / "dags")}
+    if own := os.environ.get("TANDEM_DAGS"):
+        folders["own-dags"] = str(Path(own).resolve())
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return [{"name": name, "classpath": local, "kwargs": {"path": path}} for name, path in folders.items()]
 
 
 def component_health(state: State, component: str, since: float) -> str:

@@ -48,7 +48,7 @@ def start(state: State) -> bool:
     log = state.logs / "supervisor.log"
     ref = processes.start(command, base_environment(state), state.root, log)
     deadline = time.monotonic() + 30
-    while (status := read_status(load(state.root))).supervisor is None or status.supervisor.pid != ref.pid:
+    while (status := read_status(state)).supervisor is None or status.supervisor.pid != ref.pid:
         processes.reap()
         if not ref.find():
             if is_running(state):
@@ -64,7 +64,7 @@ def wait_healthy(state: State, show: Callable[[Status], None]) -> State:
     """Show the services' status until all are healthy; returns the state with the ports they got."""
     deadline = time.monotonic() + START_SECONDS
     while True:
-        state, status = load(state.root), read_status(state)
+        state, status = load(state.folder), read_status(state)
         show(status)
         if status.all_healthy:
             return state

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich.tree import Tree
 
 from components import connections, naming
 from sandbox import airflow, control
@@ -149,3 +150,36 @@ def _triggered_by(
 
 def _has_consumers(client: airflow.Client, event: dict[str, Any]) -> bool:
     return bool(client.get(f"/assets/{event['asset_id']}")["scheduled_dags"])
+
+
+def trace(state: State, uri: str) -> dict[str, Any]:
+    """Return the chain from a predictions file back to its rows; SandboxError where there is no such file."""
+    script = "import json, sys; from ml.lineage import trace; json.dump(trace(sys.argv[1]), sys.stdout, default=str)"
+    wired = wiring(state)
+    env = {
+        **base_environment(state),
+        **connections.aws_environment(wired.s3),
+        **connections.mlflow_environment(wired),
+        "PYTHONPATH": str(state.root / "dags"),
+    }
+    done = subprocess.run([sys.executable, "-c", script, uri], env=env, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise control.SandboxError(f"{uri} can't be traced: {reason}")
+    chain: dict[str, Any] = json.loads(done.stdout)
+    return chain
+
+
+def render_trace(chain: dict[str, Any]) -> Tree:
+    """Draw a chain as a tree."""
+    return _branch(Tree("prediction"), chain)
+
+
+def _branch(tree: Tree, value: Any) -> Tree:
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, inner in items:
+        if isinstance(inner, (dict, list)) and inner:
+            _branch(tree.add(f"[bold]{name}[/bold]"), inner)
+        else:
+            tree.add(f"{name}: [cyan]{inner}[/cyan]")
+    return tree

@@ -91,6 +91,7 @@ def base_environment(state: State) -> dict[str, str]:
         "PYTHONPATH": str(state.root),
         "PYTHONUNBUFFERED": "1",
         "TANDEM_ROOT": str(state.root),
+        "TANDEM_STATE": str(state.folder),
         "NO_PROXY": HOST,
         "no_proxy": HOST,
     }

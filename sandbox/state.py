@@ -55,16 +55,12 @@ class Credentials(BaseModel):
 
 
 class State(BaseModel):
-    """One sandbox: `root` is the clone, everything it writes is below `folder`."""
+    """One sandbox: `root` is the clone, everything it writes is below `folder`, its `.tandem`."""
 
     root: Path
+    folder: Path
     ports: dict[PortName, int] = Field(default_factory=dict)
     credentials: Credentials = Field(default_factory=Credentials)
-
-    @property
-    def folder(self) -> Path:
-        """Return `.tandem` of the clone."""
-        return self.root / ".tandem"
 
     @property
     def logs(self) -> Path:
@@ -90,15 +86,20 @@ def root() -> Path:
     return Path(os.environ.get("TANDEM_ROOT") or Path(__file__).resolve().parent.parent)
 
 
-def load(clone: Path | None = None) -> State:
-    """Read this clone's sandbox, or make a new one that is not yet saved."""
-    clone = clone or root()
-    path = clone / ".tandem" / "sandbox.json"
+def folder() -> Path:
+    """Return where this sandbox keeps its state: `.tandem` of the clone, or what TANDEM_STATE names."""
+    return Path(os.environ.get("TANDEM_STATE") or root() / ".tandem").resolve()
+
+
+def load(of: Path | None = None) -> State:
+    """Read a sandbox's state by its folder, this one's by default, or make a new one that is not yet saved."""
+    of = of or folder()
+    path = of / "sandbox.json"
     if not path.exists():
-        return State(root=clone)
-    state = State.model_validate_json(path.read_text())
-    state.root = clone  # a clone may have been moved
-    return state
+        return State(root=root(), folder=of)
+    # A clone may have been moved since.
+    stored = json.loads(path.read_text()) | {"root": root(), "folder": of}
+    return State.model_validate(stored)
 
 
 def take_ports(state: State, held: set[PortName]) -> list[str]:
@@ -107,7 +108,7 @@ def take_ports(state: State, held: set[PortName]) -> list[str]:
     Services that still run keep theirs: `held`. Ports given to other sandboxes of this machine count
     as taken from the moment they are given, so that two that start at once do not meet.
     """
-    with _claims(state.root) as claimed:
+    with _claims(state.folder) as claimed:
         moved = _take_ports(state, held, claimed)
         state.save()
         return moved
@@ -128,25 +129,25 @@ def _take_ports(state: State, held: set[PortName], claimed: set[int]) -> list[st
 
 
 @contextlib.contextmanager
-def _claims(clone: Path) -> Iterator[set[int]]:
+def _claims(own: Path) -> Iterator[set[int]]:
     """Hold the machine's list of sandboxes, and yield the ports that other live ones were given."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tandem"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "sandboxes").open("a+") as listed:
         fcntl.flock(listed, fcntl.LOCK_EX)
         listed.seek(0)
-        others = {Path(line) for line in listed.read().splitlines()} - {clone}
+        others = {Path(line) for line in listed.read().splitlines()} - {own}
         live = {other for other in others if _is_supervised(other)}
         yield {port for other in live for port in load(other).ports.values()}
         listed.truncate(0)
-        listed.write("".join(f"{path}\n" for path in sorted({*live, clone})))
+        listed.write("".join(f"{path}\n" for path in sorted({*live, own})))
         listed.flush()
 
 
-def _is_supervised(clone: Path) -> bool:
-    """True while a supervisor holds that clone's lock."""
+def _is_supervised(folder: Path) -> bool:
+    """True while a supervisor holds that sandbox's lock."""
     try:
-        with (clone / ".tandem" / "supervisor.lock").open() as lock:
+        with (folder / "supervisor.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -1,6 +1,6 @@
 """Keeps the services alive: starts them in order, asks after their health, restarts what dies.
 
-One supervisor per clone, run detached as `python -m sandbox.supervisor`. It tells what it does in
+One supervisor per sandbox, run detached as `python -m sandbox.supervisor`. It tells what it does in
 .tandem/status.json; SIGTERM stops everything. Services that outlived a killed supervisor are taken over.
 """
 
@@ -105,14 +105,23 @@ class Supervisor:
     def run(self) -> None:
         """Loop until SIGTERM, then stop the services in reverse order."""
         while not self.stopping:
-            processes.reap()
-            for watch in self._watches.values():
-                self._step(watch)
-            self._tell()
+            self.step()
             time.sleep(TICK_SECONDS)
-        self._stop_all()
+        self.stop()
 
-    def _step(self, watch: Watch) -> None:
+    @property
+    def status(self) -> Status:
+        """What a person sees."""
+        return self._status
+
+    def step(self) -> None:
+        """Look at every service once."""
+        processes.reap()
+        for watch in self._watches.values():
+            self._advance(watch)
+        self._tell()
+
+    def _advance(self, watch: Watch) -> None:
         status, now = watch.status, time.time()
         if isinstance(watch.service, Migration) and status.phase == "healthy":
             return
@@ -180,7 +189,7 @@ class Supervisor:
     def _is_done(self, item: Migration) -> bool:
         return item.stamp.exists() and item.stamp.read_text() == item.version
 
-    def _stop_all(self) -> None:
+    def stop(self) -> None:
         """Ask every service to end, then make it; the last ones started go first."""
         for watch in reversed(self._watches.values()):
             if watch.status.process:
@@ -228,9 +237,9 @@ def _own_ref() -> ProcessRef:
 
 
 def main() -> int:
-    """Supervise this clone's sandbox; exit status 75 if another supervisor already does."""
+    """Supervise this sandbox; exit status 75 if another supervisor already does."""
     state = load()
-    state.folder.mkdir(exist_ok=True)
+    state.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with (state.folder / "supervisor.lock").open("w") as lock:
