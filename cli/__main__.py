@@ -18,7 +18,13 @@ file in dags/ or workflows/, and `./tandem run DAG`.
 `./tandem down` stops it all and keeps the data; `./tandem reset` removes the data too.
 """
 
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
 for module in (up, down, status, logs, run, trace, env, reset):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 # These hand every further word to pytest and to the benchmarks.

@@ -39,7 +39,16 @@ def find_uv(root: Path) -> str:
     if not uv.exists():
         say(f"uv is not on PATH: installing it into {folder}")
         # --target needs no venv module, which some distributions split off.
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+            "--quiet",
+            "--root-user-action",
+            "ignore",
+        ]
         run([*pip, "--require-hashes", "--target", str(folder), "--upgrade", "-r", str(lock)], tries=2)
     return str(uv)
 

@@ -24,7 +24,7 @@ def command(
         out.print(services_table(status))
         for note in status.notes:
             out.print(f"  [yellow]{note}[/yellow]")
-        out.print(addresses(described))
+        out.print(addresses(described), soft_wrap=True)
     if not control.is_running(current):
         raise typer.Exit(3)
 

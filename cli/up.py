@@ -1,5 +1,7 @@
 """`./tandem up`."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -24,7 +26,9 @@ def command(
     current = _start()
     prepared = _prepare(current)
     if services_only:
-        print_json(report.describe(current)) if as_json else out.print(addresses(report.describe(current)))
+        print_json(report.describe(current)) if as_json else out.print(
+            addresses(report.describe(current)), soft_wrap=True
+        )
         return
     since = datetime.now(UTC).isoformat()
     err.print(f"running {DAG} and what it triggers")
@@ -35,7 +39,7 @@ def command(
         print_json(described)
     else:
         out.print(summary.render(result))
-        out.print(addresses(described))
+        out.print(addresses(described), soft_wrap=True)
     raise typer.Exit(0 if result.succeeded else 1)
 
 
@@ -50,15 +54,19 @@ def _start() -> state.State:
 
 
 def _prepare(current: state.State) -> airflow.Client:
-    """Make what the pipeline needs; each step tells what it does, and does nothing twice."""
+    """Make what the pipeline needs; each step tells what it does, and none does its work twice."""
     client = airflow.Client(current)
-    with err.status("seeding the raw data and registering the workflows"):
-        client.set_pools()
-        pipeline.seed(current)
-        version = pipeline.register(current)
-    err.print(f"workflows registered, version {version}")
-    with err.status("testing Airflow's connections"):
-        tested: dict[str, Any] = pipeline.test_connections(current, client)
+    client.set_pools()
+    steps: dict[str, Callable[[], Any]] = {
+        "seeding the raw data": lambda: pipeline.seed(current),
+        "registering the workflows": lambda: pipeline.register(current),
+        "testing Airflow's connections": lambda: pipeline.check_connections(current),
+    }
+    err.print(", ".join(steps))
+    with err.status("preparing"), ThreadPoolExecutor() as pool:
+        pending = [pool.submit(step) for step in steps.values()]
+        _, version, tested = [step.result() for step in pending]
+    err.print(f"  workflows registered, version {version}")
     for name, problem in tested.items():
         err.print(f"  connection {name}: " + (f"[red]{problem}[/red]" if problem else "[green]works[/green]"))
     if broken := [name for name, problem in tested.items() if problem]:

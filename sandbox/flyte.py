@@ -7,6 +7,7 @@ import grpc
 import httpx
 from flyteidl.admin import common_pb2, execution_pb2, version_pb2
 from flyteidl.core import execution_pb2 as core_execution
+from flyteidl.core import identifier_pb2
 from flyteidl.service import admin_pb2_grpc
 
 from components import naming
@@ -65,7 +66,31 @@ def _execution(state: State, row: execution_pb2.Execution) -> Execution:
     return Execution(
         name=row.id.name,
         launch_plan=row.spec.launch_plan.name,
-        phase=core_execution.WorkflowExecution.Phase.Name(row.closure.phase),
+        phase=phase(row),
         seconds=row.closure.duration.ToTimedelta().total_seconds(),
         url=f"{state.url('console')}{path}",
+    )
+
+
+def get_execution(state: State, name: str) -> execution_pb2.Execution:
+    """Return one execution; raises grpc.RpcError."""
+    stub, metadata = _stub(state)
+    return stub.GetExecution(execution_pb2.WorkflowExecutionGetRequest(id=_id(name)), metadata=metadata, timeout=10)
+
+
+def phase(execution: execution_pb2.Execution) -> str:
+    """Return an execution's phase by its name."""
+    return str(core_execution.WorkflowExecution.Phase.Name(execution.closure.phase))
+
+
+def terminate(state: State, name: str, cause: str) -> None:
+    """Abort one execution."""
+    stub, metadata = _stub(state)
+    request = execution_pb2.ExecutionTerminateRequest(id=_id(name), cause=cause)
+    stub.TerminateExecution(request, metadata=metadata, timeout=10)
+
+
+def _id(name: str) -> identifier_pb2.WorkflowExecutionIdentifier:
+    return identifier_pb2.WorkflowExecutionIdentifier(
+        project=naming.FLYTE_PROJECT, domain=naming.FLYTE_DOMAINS[0], name=name
     )

@@ -1,0 +1,1 @@
+"""Tasks as local processes, from the command line to what it put out."""

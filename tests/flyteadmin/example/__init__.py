@@ -1,0 +1,1 @@
+"""Workflows that the tests register with `pyflyte register`, as a user would."""

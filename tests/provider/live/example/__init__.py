@@ -1,0 +1,1 @@
+"""Workflows that these tests register with `pyflyte register`, as a user would."""

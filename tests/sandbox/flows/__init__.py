@@ -1,0 +1,1 @@
+"""Launch plans that the bridge's tests run: sleepers, failures, echoes."""
