@@ -80,7 +80,7 @@ def find_task(client: AdminClient, name: str, version: str | None) -> Entity:
 
 def nearest(word: str, known: list[str]) -> str:
     """Return a clause that suggests the known words nearest to a wrong one."""
-    close = difflib.get_close_matches(word, known, n=_SUGGESTED, cutoff=0.6)
+    close = difflib.get_close_matches(word, known, n=_SUGGESTED, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
     return "there is " + (", ".join(repr(name) for name in sorted(known)[:10]) if known else "none at all")

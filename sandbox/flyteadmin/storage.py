@@ -16,7 +16,7 @@ from sandbox.flyteadmin.config import FlyteAdminConfig
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
 _AWAY = (ConnectionError, HTTPClientError, IncompleteReadError)
 
 
@@ -28,6 +28,8 @@ def split(uri: str) -> tuple[str, str]:
 
 def _is_away(error: Exception) -> bool:
     if isinstance(error, ClientError):
+        if error.response["Error"].get("Code") == "NoSuchBucket":  # the bucket is made before the first execution
+            return True
         return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0)) >= 500
     return isinstance(error, _AWAY)
 

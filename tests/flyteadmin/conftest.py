@@ -37,7 +37,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for_http(url: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def wait_for_http(url: str, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
     """Return once a URL answers; fail if its process ends or takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -27,11 +27,21 @@ def hook(admin: FlyteAdminProcess, remote: FlyteRemote, monkeypatch: pytest.Monk
     return FlyteHook("flyte_conn")
 
 
+def start(hook: FlyteHook, name: str, seconds: float) -> None:
+    """Start a sleeping execution as the stock operator does, with empty labels and annotations."""
+    hook.trigger_execution(
+        name,
+        launchplan_name="example.basics.sleep_for",
+        version=VERSION,
+        labels={},
+        annotations={},
+        inputs={"seconds": seconds},
+    )
+
+
 def test_trigger_and_status(hook: FlyteHook, remote: FlyteRemote) -> None:
     """It authenticates, starts an execution and sees it end."""
-    hook.trigger_execution(
-        "stock-hook", launchplan_name="example.basics.sleep_for", version=VERSION, inputs={"seconds": 0.1}
-    )
+    start(hook, "stock-hook", 0.1)
     execution: Execution = finish(remote, "stock-hook")
     assert hook.execution_status("stock-hook", hook.create_flyte_remote())
     assert execution.spec.launch_plan.name == "example.basics.sleep_for"
@@ -42,8 +52,6 @@ def test_failure_and_terminate(hook: FlyteHook, remote: FlyteRemote, finished: C
     finished("absent")
     with pytest.raises(Exception, match="absent failed"):
         hook.execution_status("absent", hook.create_flyte_remote())
-    hook.trigger_execution(
-        "stock-ended", launchplan_name="example.basics.sleep_for", version=VERSION, inputs={"seconds": 60.0}
-    )
+    start(hook, "stock-ended", 60.0)
     hook.terminate("stock-ended", "from Airflow")
     assert finish(remote, "stock-ended").closure.abort_metadata.cause == "from Airflow"

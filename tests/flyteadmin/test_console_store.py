@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flyteidl.admin.execution_pb2 import AbortMetadata, ExecutionSpec
+from flyteidl.admin.launch_plan_pb2 import LaunchPlanSpec, LaunchPlanState
 from flyteidl.admin.node_execution_pb2 import NodeExecutionMetaData
 from flyteidl.admin.task_pb2 import TaskSpec
 from flyteidl.core.execution_pb2 import ExecutionError
@@ -50,9 +51,7 @@ class Filled:
         template.container.image, template.container.command[:] = "none", ["true"]
         registration = Registration(self.config, self.store)
         registration.create_task(self.task, TaskSpec(template=template))
-        registration.ensure_single_task_workflow(
-            self.store.entities.get(self.task).closure.compiled_task.template
-        )
+        registration.ensure_single_task_workflow(self.store.entities.get(self.task).closure.compiled_task.template)
         storage = Storage(self.config)
         app = Starlette(routes=routes(self.config, self.store, storage))
         self.client = Browser(app)
@@ -132,6 +131,20 @@ def test_only_web_addresses_become_links(filled: Filled) -> None:
     assert "Airflow housing › train Open in Airflow" in page.text
     assert annotations["airflow/url"] in page.links
     assert not [each for each in page.links if each.startswith(("javascript", "data"))]
+
+
+def test_overview_lists_active_launch_plans(filled: Filled) -> None:
+    workflow = generated_id(filled.task, ResourceType.WORKFLOW)
+    for name in ("sleeping", "waking"):
+        plan = Identifier(
+            resource_type=ResourceType.LAUNCH_PLAN, project=PROJECT, domain=DOMAIN, name=name, version="v7"
+        )
+        Registration(filled.config, filled.store).create_launch_plan(plan, LaunchPlanSpec(workflow_id=workflow))
+    filled.store.entities.set_state(plan, LaunchPlanState.ACTIVE)
+    page = read(filled.client, "/console")
+    assert f"waking {PROJECT} / {DOMAIN} v7 {workflow.name} never" in page.text
+    assert "sleeping" not in page.text
+    assert f"{EXECUTIONS}?launch_plan=waking" in page.links
 
 
 def test_abort_cause_is_prominent(filled: Filled) -> None:

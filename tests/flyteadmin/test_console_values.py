@@ -13,9 +13,7 @@ from sandbox.flyteadmin.console.literals import SHOWN_CHARACTERS, SHOWN_ITEMS, v
 
 def _literal(python: Any, kind: Any) -> Literal:
     context = FlyteContextManager.current_context()
-    made: Literal = TypeEngine.to_literal(
-        context, python, kind, TypeEngine.to_literal_type(kind)
-    ).to_flyte_idl()
+    made: Literal = TypeEngine.to_literal(context, python, kind, TypeEngine.to_literal_type(kind)).to_flyte_idl()
     return made
 
 

@@ -249,6 +249,7 @@ def test_every_mistake_at_once() -> None:
         Node(id="n3", task_node={"reference_id": task_id()}),
         task_node("n4", promise("n5", "o")),
         task_node("n5", promise("n4", "o")),
+        task_node("../up", promise("", "n")),
     )
     with pytest.raises(FlyteError) as caught:
         compile_workflow(spec, REGISTRY)
@@ -258,6 +259,7 @@ def test_every_mistake_at_once() -> None:
         "node [n2]: no task missing",
         "node [n3] has nothing bound to its inputs ['a']",
         "'n4', 'n5'] depend on each other",
+        "node id [../up] has characters",
     ):
         assert said in caught.value.message
 

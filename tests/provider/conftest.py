@@ -55,6 +55,5 @@ def admin(server: AdminServer, monkeypatch: pytest.MonkeyPatch) -> FakeAdmin:
 
 
 @pytest.fixture
-@pytest.mark.usefixtures("admin")
-def hook() -> FlyteHook:
+def hook(admin: FakeAdmin) -> FlyteHook:  # noqa: ARG001
     return FlyteHook("flyte_conn")

@@ -65,7 +65,7 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer, auth_pb2_grpc.AuthMetadataS
         self.executions[name].closure.error.code = code
         self.executions[name].closure.error.message = message
 
-    def ListProjects(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def ListProjects(self, _request: Any, context: grpc.ServicerContext) -> Any:
         self.enter("ListProjects", context)
         domains = [project_pb2.Domain(id=name) for name in ("development", "staging", "production")]
         return project_pb2.Projects(projects=[project_pb2.Project(id="tandem", domains=domains)])
@@ -79,12 +79,12 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer, auth_pb2_grpc.AuthMetadataS
 
     def GetLaunchPlan(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.enter("GetLaunchPlan", context)
-        for plan in self.launch_plans.get(request.id.name, []):
-            if plan.id.version == request.id.version:
-                return plan
-        context.abort(grpc.StatusCode.NOT_FOUND, "no such launch plan")
+        plans = {plan.id.version: plan for plan in self.launch_plans.get(request.id.name, [])}
+        if request.id.version not in plans:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such launch plan")
+        return plans[request.id.version]
 
-    def ListLaunchPlanIds(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def ListLaunchPlanIds(self, _request: Any, context: grpc.ServicerContext) -> Any:
         self.enter("ListLaunchPlanIds", context)
         names = [common_pb2.NamedEntityIdentifier(name=name) for name in self.launch_plans]
         return common_pb2.NamedEntityIdentifierList(entities=names)
@@ -133,10 +133,10 @@ class FakeAdmin(admin_pb2_grpc.AdminServiceServicer, auth_pb2_grpc.AuthMetadataS
         execution.closure.abort_metadata.principal = "airflow"
         return execution_pb2.ExecutionTerminateResponse()
 
-    def GetOAuth2Metadata(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def GetOAuth2Metadata(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return auth_pb2.OAuth2MetadataResponse(token_endpoint=self.token_endpoint)
 
-    def GetPublicClientConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def GetPublicClientConfig(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return auth_pb2.PublicClientAuthConfigResponse(authorization_metadata_key="authorization", scopes=["all"])
 
     def cause_of(self, name: str) -> str:

@@ -99,7 +99,8 @@ def test_an_unknown_version_brings_the_versions_there_are(admin, hook):
         hook.find(launchplan_name="housing_train", task_name=None, version="2026.11.2")
 
 
-def test_an_absent_project_or_domain_is_told_from_an_absent_launch_plan(admin):
+@pytest.mark.usefixtures("admin")
+def test_an_absent_project_or_domain_is_told_from_an_absent_launch_plan():
     with pytest.raises(FlyteConfigurationError, match=r"has no project 'tandme': did you mean 'tandem'\?"):
         FlyteHook("flyte_conn", project="tandme").find(launchplan_name="x", task_name=None, version=None)
     with pytest.raises(FlyteConfigurationError, match=r"has no domain 'prod': did you mean 'production'\?"):
@@ -115,7 +116,7 @@ def test_the_newest_version_is_taken_where_none_is_given(admin, hook):
 
 
 def test_every_input_that_does_not_fit_is_told_at_once_with_what_was_expected(admin, hook):
-    admin.add_launch_plan("p", {"rows": INTEGER, "name": STRING, "rate": FLOAT}, required={"rows", "name"})
+    admin.add_launch_plan("p", {"rows": INTEGER, "name": STRING, "price": FLOAT}, required={"rows", "name"})
     entity = hook.find(launchplan_name="p", task_name=None, version=None)
 
     with pytest.raises(FlyteConfigurationError) as raised:
@@ -172,7 +173,7 @@ def test_a_blip_is_retried(admin, hook, code):
     admin.add_execution("n")
     failures = iter([True, True])
 
-    def blip(method, context):
+    def blip(_method, context):
         if next(failures, False):
             context.abort(grpc.StatusCode[code], "a blip")
 
@@ -247,7 +248,8 @@ def test_a_token_is_fetched_when_it_is_asked_for_and_again_when_it_is_stale(admi
     assert "scope=all" in endpoint.requests[0][1]
 
 
-def test_a_refused_client_is_named_and_its_secret_is_not(admin, hook, endpoint):
+@pytest.mark.usefixtures("endpoint")
+def test_a_refused_client_is_named_and_its_secret_is_not(admin, hook):
     admin.token = "never"
 
     with pytest.raises(FlyteAuthenticationError) as raised:
@@ -310,5 +312,5 @@ def test_stopping_what_has_ended_is_no_error(admin, hook):
     assert hook.status("n").phase == "SUCCEEDED"
 
 
-def test_the_connection_form_s_test_says_what_flyte_answered(admin, hook, use):
+def test_the_connection_form_s_test_says_what_flyte_answered(hook):
     assert hook.test_connection() == (True, "Flyte knows 1 project(s)")

@@ -39,7 +39,7 @@ def kind(spec: dict) -> LiteralType:
     return ParseDict(spec, LiteralType())
 
 
-def no_upload(value, literal_type):
+def no_upload(_value, _literal_type):
     raise MismatchError
 
 

@@ -161,7 +161,7 @@ def test_a_signal_in_the_middle_of_the_submission_leaves_nothing_behind(admin, h
     run = FlyteRun(hook, identity())
     arrived, go_on = threading.Event(), threading.Event()
 
-    def hold(method, context):
+    def hold(method, _context):
         if method == "CreateExecution":
             arrived.set()
             go_on.wait(10)
@@ -187,7 +187,8 @@ def test_a_signal_in_the_middle_of_the_submission_leaves_nothing_behind(admin, h
     assert "told to" in errors[0]
 
 
-def test_a_signal_before_the_submission_means_that_there_is_none(admin, hook, start):
+def test_a_signal_before_the_submission_means_that_there_is_none(admin, hook):
+    admin.add_launch_plan("p", {})
     run = FlyteRun(hook, identity())
     run.stop_from_signal("told to")
 
@@ -201,7 +202,7 @@ def test_a_signal_before_the_submission_means_that_there_is_none(admin, hook, st
 
 def test_a_task_that_was_marked_while_it_submitted_stops_what_it_started(admin, start, monkeypatch):
     run = start(identity())
-    monkeypatch.setattr(Identity, "state", lambda self: "failed")
+    monkeypatch.setattr(Identity, "state", lambda _self: "failed")
 
     with pytest.raises(Exception, match="the task was marked failed"):
         run.refuse_if_ended()

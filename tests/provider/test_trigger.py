@@ -33,7 +33,7 @@ async def outcome(wait):
 
 async def eventually(condition, seconds=10):
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 -- the condition is another thread's
             await asyncio.sleep(0.02)
 
 
@@ -80,7 +80,7 @@ async def test_blips_and_a_restart_of_flyte_end_nothing(server, admin):
     admin.add_execution("n")
     blips = iter([grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED])
 
-    def blip(method, context):
+    def blip(_method, context):
         if code := next(blips, None):
             context.abort(code, "a blip")
 
@@ -107,15 +107,16 @@ async def test_the_error_reaches_the_event(admin):
     assert event == {"execution": "n", "phase": "FAILED", "reason": "USER:ValueError: no such column"}
 
 
-async def test_an_execution_that_flyte_does_not_know_ends_the_wait_with_an_error(admin):
+@pytest.mark.usefixtures("admin")
+async def test_an_execution_that_flyte_does_not_know_ends_the_wait_with_an_error():
     (event,) = await outcome(trigger())
 
     assert event["error"] == "LookupError: Flyte knows no execution 'n'"
 
 
-async def test_a_refused_client_ends_the_wait_with_an_error(admin, server):
+async def test_a_refused_client_ends_the_wait_with_an_error(admin):
     admin.add_execution("n")
-    admin.before = lambda method, context: context.abort(grpc.StatusCode.PERMISSION_DENIED, "who are you")
+    admin.before = lambda _, context: context.abort(grpc.StatusCode.PERMISSION_DENIED, "who are you")
 
     (event,) = await outcome(trigger())
 
@@ -124,7 +125,7 @@ async def test_a_refused_client_ends_the_wait_with_an_error(admin, server):
     assert SECRET not in event["error"]
 
 
-async def test_a_missing_connection_ends_the_wait_with_an_error(admin):
+async def test_a_missing_connection_ends_the_wait_with_an_error():
     (event,) = await outcome(trigger(flyte_conn_id="nowhere"))
 
     assert "there is no connection 'nowhere'" in event["error"]
@@ -221,7 +222,7 @@ async def test_a_kill_stops_the_execution_even_if_the_task_s_state_cannot_be_rea
     assert admin.executions["n"].closure.phase == Phase.ABORTED
 
 
-def test_a_trigger_is_made_again_from_what_it_serializes_and_holds_no_secret(admin):
+def test_a_trigger_is_made_again_from_what_it_serializes_and_holds_no_secret():
     path, kwargs = trigger(deadline=1.5, deadline_reason="why").serialize()
 
     assert path == "tandem_flyte.triggers.flyte.FlyteTrigger"
@@ -240,7 +241,7 @@ async def test_a_new_secret_in_the_connection_is_taken_up_while_waiting(admin, m
 
     monkeypatch.setattr(FlyteHook, "__init__", counted)
 
-    def refuse_the_first_client(method, context):
+    def refuse_the_first_client(_method, context):
         if len(opened) == 1:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "that secret is no longer valid")
         admin.executions["n"].closure.phase = Phase.SUCCEEDED

@@ -9,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tandem_flyte.identity import CLEARED, ENDED_BY, task_state
 from tandem_flyte.status import Status
-from tandem_flyte.triggers.poller import Place, in_thread, shared_poller
+from tandem_flyte.triggers.poller import Place, in_thread, shared_poller, warm_up
 
 # Airflow gives on_kill half a minute ([triggerer] on_kill_timeout).
 _ABORT_PATIENCE_SECONDS = 25.0
@@ -61,6 +61,7 @@ class FlyteTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event: phase and reason, or the error that ended the wait."""
+        warm_up(self._read_state)
         remaining = None if self.deadline is None else max(self.deadline - time.time(), 0)
         try:
             async with asyncio.timeout(remaining):

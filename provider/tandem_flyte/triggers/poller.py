@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
@@ -149,10 +149,31 @@ class Poller:
 _pollers: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Place, Poller]]" = WeakKeyDictionary()
 
 
+_warm_loops: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
+
+
 def shared_poller(place: Place) -> Poller:
     """Return the running event loop's poller of a place."""
     of_loop = _pollers.setdefault(asyncio.get_running_loop(), {})
     return of_loop.setdefault(place, Poller(place))
+
+
+def warm_up(call: Callable[[], object]) -> None:
+    """Make a call to Airflow's API in the background, once in each event loop.
+
+    The first takes a triggerer several seconds, in which it makes its API client; a kill must not wait for them.
+    """
+    loop = asyncio.get_running_loop()
+    if loop not in _warm_loops:
+        _warm_loops.add(loop)
+        loop.run_in_executor(_threads(), _quietly, call)
+
+
+def _quietly(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception as error:
+        log.debug("The first call to Airflow's API failed: %s", error)
 
 
 async def in_thread(call: Callable[[], Result]) -> Result:

@@ -1,5 +1,6 @@
 """Compiling: a registered workflow with everything it refers to, checked, its edges worked out."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,8 @@ UNSUPPORTED_NODES = {
     "branch_node": "conditional (branch nodes)",
     "gate_node": "wait_for_input, approve and sleep (gate nodes)",
 }
+
+_NODE_ID = re.compile(r"^[\w-][\w.-]*$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,8 @@ def _compile(template: WorkflowTemplate, work: _Compilation) -> CompiledWorkflow
     nodes.extend(template.nodes)
     interfaces = {START: TypedInterface(outputs=template.interface.inputs)}
     for node in template.nodes:
+        if not _NODE_ID.match(node.id):
+            work.errors.append(f"node id [{node.id}] has characters that can't be part of a path")
         if node.id in interfaces:
             work.errors.append(f"node id [{node.id}] is used twice")
         interface = _interface(node, work)

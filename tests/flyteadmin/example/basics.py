@@ -8,7 +8,7 @@ from pathlib import Path
 import flytekit
 from flytekit import ContainerTask, Deck, FlyteFile, LaunchPlan, Resources, kwtypes, task, workflow
 
-SMALL = Resources(cpu="100m", mem="10Mi")
+SMALL = Resources(cpu="500m", mem="10Mi")
 
 
 @dataclass

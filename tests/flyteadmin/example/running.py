@@ -10,7 +10,7 @@ from pathlib import Path
 from flytekit import Resources, current_context, map_task, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 
-SMALL = Resources(cpu="100m", mem="10Mi")
+SMALL = Resources(cpu="500m", mem="10Mi")
 
 
 @task(requests=SMALL, cache=True, cache_version="1", cache_ignore_input_vars=("salt",))

@@ -64,7 +64,7 @@ def flyte_conn(flyte: FlyteAdminProcess, monkeypatch: pytest.MonkeyPatch) -> dic
 
 
 @pytest.fixture
-def hook(flyte_conn: dict[str, Any]) -> FlyteHook:
+def hook(flyte_conn: dict[str, Any]) -> FlyteHook:  # noqa: ARG001
     return FlyteHook("flyte_conn")
 
 
@@ -91,7 +91,7 @@ def upload(s3: str) -> Callable[[str, bytes], str]:
 
 
 @pytest.fixture
-def run(database: None, flyte_conn: dict[str, Any]) -> Callable[[Any], Any]:
+def run(database: None, flyte_conn: dict[str, Any]) -> Callable[[Any], Any]:  # noqa: ARG001
     """Return what runs a DAG with Airflow's own machinery, in this process, and gives back its DagRun."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db

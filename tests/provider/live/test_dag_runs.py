@@ -96,7 +96,7 @@ def test_a_local_file_is_uploaded(tmp_path, hook):
     assert literal.scalar.blob.uri.startswith("s3://")
 
 
-def test_mapped_tasks_get_an_execution_each(run, hook):
+def test_mapped_tasks_get_an_execution_each(run):
     with DAG("mapped", schedule=None) as dag:
         FlyteOperator.partial(task_id="run", launchplan_name="double", **FAST).expand(
             inputs=[{"n": n} for n in range(3)]
@@ -253,7 +253,7 @@ def test_a_dag_of_the_stock_provider_moves_over_by_its_imports(run):
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_the_sensor_fails_as_the_execution_did(run, hook, capfd, deferrable):
+def test_the_sensor_fails_as_the_execution_did(run, capfd, deferrable):
     with DAG("sensing", schedule=None) as dag:
         launch = FlyteOperator(task_id="launch", launchplan_name="fail", inputs={"why": "boom"}, **FAST)
         FlyteSensor(

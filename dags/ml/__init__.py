@@ -1,0 +1,1 @@
+"""What the DAGs do with data: plain functions, no Airflow, storage by URI."""

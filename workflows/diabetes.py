@@ -1,0 +1,41 @@
+"""Diabetes among Pima women: the example of airflow-provider-flyte, on its real data."""
+
+from collections import namedtuple
+
+from flytekit import LaunchPlan, Resources, task, workflow
+from flytekit.types.file import FlyteFile
+
+from workflows import boosting
+
+INPUTS = ["npreg", "glu", "bp", "skin", "bmi", "ped", "age"]
+Trained = namedtuple("Trained", ["accuracy", "auc", "model"])
+
+
+@task(cache=True, cache_version="1", retries=1, requests=Resources(cpu="500m"))
+def fit(train_uri: str, test_uri: str, n_estimators: int, max_depth: int) -> Trained(
+    accuracy=float, auc=float, model=FlyteFile
+):
+    """Train on the one table, judge on the other."""
+    import pandas as pd
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
+    train, test = pd.read_parquet(train_uri), pd.read_parquet(test_uri)
+    params = {"objective": "binary:logistic", "max_depth": max_depth, "eta": 0.05, "seed": 7}
+    booster = boosting.train(params, boosting.matrix(train[INPUTS], train["type"] == "Yes"), n_estimators)
+    chance = booster.predict(boosting.matrix(test[INPUTS]))
+    ill = test["type"] == "Yes"
+    path = "diabetes.ubj"
+    booster.save_model(path)
+    return Trained(float(accuracy_score(ill, chance > 0.5)), float(roc_auc_score(ill, chance)), FlyteFile(path))
+
+
+@workflow
+def diabetes_training(train_uri: str, test_uri: str, n_estimators: int = 100, max_depth: int = 3) -> Trained(
+    accuracy=float, auc=float, model=FlyteFile
+):
+    """Train and judge."""
+    fitted = fit(train_uri=train_uri, test_uri=test_uri, n_estimators=n_estimators, max_depth=max_depth)
+    return Trained(fitted.accuracy, fitted.auc, fitted.model)
+
+
+LaunchPlan.get_or_create(diabetes_training, name="diabetes_train")
