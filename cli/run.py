@@ -22,10 +22,10 @@ def command(
     current = state.load()
     control.require_running(current)
     settings = _parse(conf)
-    client, since = airflow.Client(current), datetime.now(UTC).isoformat()
+    client, since = airflow.Client(current), datetime.now(UTC)
     runs = follow_runs(client, dag, settings)
     result = summary.collect(current, client, runs, since)
-    print_json(result.as_json()) if as_json else out.print(summary.render(result))
+    print_json(result.as_json()) if as_json else out.print(summary.render(result), soft_wrap=True)
     raise typer.Exit(0 if result.succeeded else 1)
 
 

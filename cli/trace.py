@@ -19,4 +19,4 @@ def command(
     if as_json:
         print_json(chain)
     else:
-        out.print(pipeline.render_trace(chain))
+        out.print(pipeline.render_trace(chain), soft_wrap=True)

@@ -30,7 +30,7 @@ def command(
             addresses(report.describe(current)), soft_wrap=True
         )
         return
-    since = datetime.now(UTC).isoformat()
+    since = datetime.now(UTC)
     err.print(f"running {DAG} and what it triggers")
     runs = follow_runs(prepared, DAG, None)
     result = summary.collect(current, prepared, runs, since)
@@ -38,7 +38,7 @@ def command(
     if as_json:
         print_json(described)
     else:
-        out.print(summary.render(result))
+        out.print(summary.render(result), soft_wrap=True)
         out.print(addresses(described), soft_wrap=True)
     raise typer.Exit(0 if result.succeeded else 1)
 

@@ -18,9 +18,9 @@ from tandem_flyte.operators.flyte import FlyteOperator
 def collect_versions() -> dict[str, Any]:
     """Name the data to train on: every good version, at least one of them new (or a retraining by hand)."""
     from airflow.sdk.exceptions import AirflowSkipException
-    from ml import featurestore
+    from ml import featurestore, registry
 
-    context, tandem = get_current_context(), settings()
+    context, tandem, champion = get_current_context(), settings(), registry.champion()
     every = featurestore.versions(tandem["features"])
     new = featurestore.untrained_versions(tandem["features"], tandem["models"])
     if not every or (context["dag_run"].run_type == "asset_triggered" and not new):
@@ -32,6 +32,7 @@ def collect_versions() -> dict[str, Any]:
         "new_features": [featurestore.table_uri(tandem["features"], version) for version in new or every[-1:]],
         "data_version": every[-1],
         "code_version": tandem["code_version"],
+        "champion_uri": champion.model_uri if champion else "",
         "launch_plan": "housing_train_gpu" if tandem["gpus"] else "housing_train",
         "airflow_run": run_name(context),
     }
@@ -39,12 +40,10 @@ def collect_versions() -> dict[str, Any]:
 
 @task.branch
 def evaluate(trained: dict[str, Any]) -> str:
-    """Compare the challenger with the champion."""
+    """Compare the challenger with the champion, both on the sales of the last twelve months."""
     from ml import registry
 
-    current = registry.champion()
-    get_current_context()["ti"].xcom_push("champion_before", current.as_dict() if current else None)
-    wins = registry.beats(trained["metrics"], current.metrics if current else None)
+    wins = registry.beats(trained["metrics"], trained["champion_metrics"])
     return "decide.promote" if wins else "decide.keep_champion"
 
 
@@ -95,10 +94,9 @@ def save_predictions(
     uri = predictions.save(
         tandem["models"], f"{data['new'][0]}..{data['data_version']}", scored["predictions"], lineage
     )
-    before = ti.xcom_pull(task_ids="decide.evaluate", key="champion_before")
     return {
         "metrics": {**trained["metrics"], **{f"r2_{name}": r2 for name, r2 in trained["group_metrics"].items()}},
-        "champion_before": before["metrics"] if before else None,
+        "champion_before": trained["champion_metrics"] or None,
         "promoted": model["run_id"] == trained["run_id"],
         "run_id": trained["run_id"],
         "model_uri": model["model_uri"],
@@ -140,6 +138,7 @@ with DAG(
             "data_version": data["data_version"],
             "code_version": data["code_version"],
             "airflow_run": data["airflow_run"],
+            "champion_uri": data["champion_uri"],
         },
         recover=True,
         **FLYTE,

@@ -7,7 +7,7 @@ without their prices.
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 from notifications import on_failure
 from stack import FLYTE, RETRIES, run_name, settings
 from tandem_flyte.operators.flyte import FlyteOperator
@@ -52,7 +52,7 @@ def save_forecast(listings: dict[str, Any], scored: dict[str, Any]) -> str:
 
 with DAG(
     "housing_forecast",
-    schedule="@weekly",
+    schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=False),
     start_date=pendulum.datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,

@@ -8,7 +8,7 @@ quarantine, and the last good version stands. Start it with `{"corrupt": true}` 
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
 from notifications import on_failure
 from stack import HOUSING_FEATURES, RETRIES, run_name, settings
 
@@ -111,7 +111,7 @@ def _record(context: Any, raw_uri: str, statistics: dict[str, Any]) -> dict[str,
 
 with DAG(
     "housing_producer",
-    schedule="@monthly",
+    schedule=CronTriggerTimetable("@monthly", timezone="UTC", run_immediately=False),
     start_date=pendulum.datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,

@@ -1,6 +1,7 @@
 """A small client of the sandbox's FlyteAdmin, without flytekit's import time."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -43,13 +44,13 @@ def version(state: State) -> str:
     return str(found.control_plane_version.Version)
 
 
-def executions_since(state: State, since: str) -> list[Execution]:
-    """Return the executions created at or after an RFC 3339 time, oldest first."""
+def executions_since(state: State, since: datetime) -> list[Execution]:
+    """Return the executions created at or after a time, oldest first."""
     stub, metadata = _stub(state)
     request = common_pb2.ResourceListRequest(
         id=common_pb2.NamedEntityIdentifier(project=naming.FLYTE_PROJECT, domain=naming.FLYTE_DOMAINS[0]),
         limit=100,
-        filters=f"gte(created_at,{since})",
+        filters=f"gte(created_at,{since.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ})",
         sort_by=common_pb2.Sort(key="created_at", direction=common_pb2.Sort.ASCENDING),
     )
     found = []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import tenacity
 from rich.tree import Tree
 
 from components import connections, naming
@@ -108,7 +109,7 @@ Run = dict[str, Any]
 def run_to_end(
     client: airflow.Client, dag_id: str, conf: dict[str, Any] | None, show: Callable[[list[Run]], None]
 ) -> list[Run]:
-    """Start a DAG and wait for it and for every run that its assets or tasks trigger; returns them in order."""
+    """Start a DAG and wait for it and for every run that its asset events start; returns them in order."""
     first = client.run(dag_id, client.trigger(dag_id, conf))
     runs = {(dag_id, str(first["dag_run_id"])): first}
     deadline = time.monotonic() + RUN_SECONDS
@@ -138,12 +139,30 @@ def _triggered_by(
     dag_id, run_id = key
     deadline = time.monotonic() + FOLLOW_UP_SECONDS
     while True:
-        events = client.get("/assets/events", source_dag_id=dag_id, source_run_id=run_id)["asset_events"]
+        events = _asset_events(client, dag_id, run_id)
         made = [(run["dag_id"], run["run_id"]) for event in events for run in event["created_dagruns"]]
         waiting = [event for event in events if not event["created_dagruns"] and _has_consumers(client, event)]
         if not waiting or time.monotonic() > deadline:
             return [run for run in dict.fromkeys(made) if run not in set(known)]
         time.sleep(POLL_SECONDS)
+
+
+def _asset_events(client: airflow.Client, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+    """Return a run's asset events; asks again while Airflow 3.3 answers 500 (a run it made is queued)."""
+    for wait in tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_server_error),
+        wait=tenacity.wait_fixed(POLL_SECONDS),
+        stop=tenacity.stop_after_delay(FOLLOW_UP_SECONDS),
+        reraise=True,
+    ):
+        with wait:
+            path = "/assets/events"
+            found: list[dict[str, Any]] = client.get(path, source_dag_id=dag_id, source_run_id=run_id)["asset_events"]
+    return found
+
+
+def _is_server_error(error: BaseException) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code >= 500
 
 
 def _has_consumers(client: airflow.Client, event: dict[str, Any]) -> bool:

@@ -4,10 +4,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from sandbox.pipeline import Run
 from sandbox.state import State
 
@@ -53,8 +49,8 @@ class Summary:
         return f"{self.mlflow_url}/{path}/artifacts" if path else None
 
 
-def collect(state: State, client: "airflow.Client", runs: list[Run], since: str) -> Summary:
-    """Gather a summary of ended runs; `since` is when the first began, RFC 3339."""
+def collect(state: State, client: "airflow.Client", runs: list[Run], since: datetime) -> Summary:
+    """Gather a summary of ended runs; `since` is when the first began."""
     from sandbox import flyte  # gRPC and its messages take as long to import as the rest of the command line
 
     report: dict[str, Any] = {}
@@ -65,19 +61,20 @@ def collect(state: State, client: "airflow.Client", runs: list[Run], since: str)
     return Summary(runs, flyte.executions_since(state, since), state.url("mlflow"), report)
 
 
-def render(summary: Summary) -> RenderableType:
-    """Lay a summary out for a person."""
-    parts: list[RenderableType] = [_runs_table(summary.runs)]
+def render(summary: Summary) -> str:
+    """Lay a summary out for a person, in rich's markup; addresses stand on lines of their own, whole."""
+    lines = [line for run in summary.runs for line in _run_lines(run)]
     if summary.executions:
-        parts += [Text("\nFlyte executions", style="bold"), _executions_table(summary.executions)]
+        lines.append("\n[bold]Flyte executions[/bold]")
+        for execution in summary.executions:
+            lines += [_line(execution.launch_plan, execution.phase, execution.seconds), f"    {execution.url}"]
     if summary.report:
-        parts += [Text("\nModel", style="bold"), _metrics_table(summary.report)]
-        parts.append(Text(f"  plots        {summary.plots}"))
-        parts.append(Text(f"  predictions  {summary.report.get('predictions')}"))
-        parts.append(_predictions_table(summary.report.get("first_predictions") or []))
-        parts.append(Text(f"  trace them   ./tandem trace {summary.report.get('predictions')}"))
-    verdict = ("the pipeline succeeded", "green") if summary.succeeded else ("the pipeline did NOT succeed", "bold red")
-    return Group(*parts, Text(f"\n{verdict[0]}", style=verdict[1]))
+        lines += ["\n[bold]Model[/bold]", *_metric_lines(summary.report), f"\n  plots  {summary.plots}"]
+        lines += ["\n[bold]Predictions[/bold]", *_prediction_lines(summary.report["first_predictions"])]
+        lines.append(f"\n  trace them:  ./tandem trace {summary.report['predictions']}")
+    good = summary.succeeded
+    lines.append("\n[green]the pipeline succeeded[/green]" if good else "\n[red]the pipeline did NOT succeed[/red]")
+    return "\n".join(lines)
 
 
 def _run_json(run: Run) -> dict[str, Any]:
@@ -100,56 +97,33 @@ def _seconds(run: Run) -> float | None:
     return (datetime.fromisoformat(run["end_date"]) - datetime.fromisoformat(run["start_date"])).total_seconds()
 
 
-def _state(name: str | None) -> Text:
-    return Text(name or "-", style=STYLES.get(name or "", "dim"))
+def _run_lines(run: Run) -> list[str]:
+    lines = [f"[bold]{run['dag_id']}[/bold]  [dim]{run['dag_run_id']}[/dim]"]
+    for task in run["tasks"]:
+        index = f"\\[{task['map_index']}]" if task["map_index"] >= 0 else ""
+        lines.append(_line(task["task_id"] + index, task["state"] or "-", task["duration"]))
+    return [*lines, _line("in all", run["state"], _seconds(run)), ""]
 
 
-def _duration(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s"
+def _line(name: str, state: str, seconds: float | None) -> str:
+    style = STYLES.get(state, "dim")
+    duration = "" if seconds is None else f"{seconds:.1f} s"
+    return f"  {name:<34} [{style}]{state:<12}[/{style}] {duration:>9}"
 
 
-def _table(*columns: str, head: bool = False) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=head, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _metric_lines(report: dict[str, Any]) -> list[str]:
+    metrics, before = report["metrics"], report["champion_before"] or {}
+    now = "this run (now champion)" if report["promoted"] else "this run"
+    lines = [f"  [dim]{'':<16}{now:>24}{'last champion':>18}[/dim]"]
+    return lines + [
+        f"  {name:<16}{_number(metrics[name]):>24}{_number(before.get(name)):>18}" for name in sorted(metrics)
+    ]
 
 
-def _runs_table(runs: list[Run]) -> Table:
-    table = _table("", "", "")
-    for run in runs:
-        name = Text(run["dag_id"], style="bold").append(f"  {run['dag_run_id']}", style="dim")
-        table.add_row(name, _state(run["state"]), _duration(_seconds(run)))
-        for task in run["tasks"]:
-            index = f"[{task['map_index']}]" if task["map_index"] >= 0 else ""
-            table.add_row(Text(f"  {task['task_id']}{index}"), _state(task["state"]), _duration(task["duration"]))
-    return table
-
-
-def _executions_table(executions: "list[flyte.Execution]") -> Table:
-    table = _table("", "", "", "")
-    for execution in executions:
-        table.add_row(
-            f"  {execution.launch_plan}", _state(execution.phase), _duration(execution.seconds), execution.url
-        )
-    return table
-
-
-def _metrics_table(report: dict[str, Any]) -> Table:
-    metrics, before = report.get("metrics") or {}, report.get("champion_before") or {}
-    now = "this run (new champion)" if report.get("promoted") else "this run (champion kept)"
-    table = _table("  metric", now, "last champion", head=True)
-    for name in sorted(metrics):
-        table.add_row(f"  {name}", _number(metrics[name]), _number(before.get(name)))
-    return table
-
-
-def _predictions_table(rows: list[dict[str, Any]]) -> Table:
-    names = list(rows[0]) if rows else []
-    table = _table("  ", *names, head=True)
-    for row in rows:
-        table.add_row("  ", *(_number(row[name]) for name in names))
-    return table
+def _prediction_lines(rows: list[dict[str, Any]]) -> list[str]:
+    widths = {"PID": 12, "neighborhood": 14, "price": 12, "predicted_price": 17}
+    lines = ["  [dim]" + "".join(f"{name:>{width}}" for name, width in widths.items()) + "[/dim]"]
+    return lines + ["  " + "".join(f"{_number(row[name]):>{width}}" for name, width in widths.items()) for row in rows]
 
 
 def _number(value: Any) -> str:

@@ -23,7 +23,7 @@ from sandbox.processes import ProcessRef
 from sandbox.services import HEALTHY, Migration, Service
 from sandbox.state import State, load, take_ports, write_private
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.25
 CHECK_SECONDS = {"starting": 0.3, "healthy": 5.0}
 STOP_GRACE_SECONDS = 8.0
 # A service that dies again at once is restarted ever more slowly.

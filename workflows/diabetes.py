@@ -1,6 +1,6 @@
 """Diabetes among Pima women: the example of airflow-provider-flyte, on its real data."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flytekit import LaunchPlan, Resources, task, workflow
 from flytekit.types.file import FlyteFile
@@ -8,13 +8,18 @@ from flytekit.types.file import FlyteFile
 from workflows import boosting
 
 INPUTS = ["npreg", "glu", "bp", "skin", "bmi", "ped", "age"]
-Trained = namedtuple("Trained", ["accuracy", "auc", "model"])
+
+
+class Trained(NamedTuple):
+    """A classifier, and how good it is."""
+
+    accuracy: float
+    auc: float
+    model: FlyteFile
 
 
 @task(cache=True, cache_version="1", retries=1, requests=Resources(cpu="500m"))
-def fit(train_uri: str, test_uri: str, n_estimators: int, max_depth: int) -> Trained(
-    accuracy=float, auc=float, model=FlyteFile
-):
+def fit(train_uri: str, test_uri: str, n_estimators: int, max_depth: int) -> Trained:
     """Train on the one table, judge on the other."""
     import pandas as pd
     from sklearn.metrics import accuracy_score, roc_auc_score
@@ -30,9 +35,7 @@ def fit(train_uri: str, test_uri: str, n_estimators: int, max_depth: int) -> Tra
 
 
 @workflow
-def diabetes_training(train_uri: str, test_uri: str, n_estimators: int = 100, max_depth: int = 3) -> Trained(
-    accuracy=float, auc=float, model=FlyteFile
-):
+def diabetes_training(train_uri: str, test_uri: str, n_estimators: int = 100, max_depth: int = 3) -> Trained:
     """Train and judge."""
     fitted = fit(train_uri=train_uri, test_uri=test_uri, n_estimators=n_estimators, max_depth=max_depth)
     return Trained(fitted.accuracy, fitted.auc, fitted.model)

@@ -1,17 +1,23 @@
 """Which flights leave late: XGBoost on a table that a database has aggregated."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
 from flytekit import LaunchPlan, task, workflow
 from flytekit.types.file import FlyteFile
 
 from workflows import boosting, frames
 
-Trained = namedtuple("Trained", ["auc", "rows", "model"])
+
+class Trained(NamedTuple):
+    """A classifier, how good it is, and on how many flights."""
+
+    auc: float
+    rows: int
+    model: FlyteFile
 
 
 @task(cache=True, cache_version="1", retries=1)
-def fit(table_uri: str, rounds: int) -> Trained(auc=float, rows=int, model=FlyteFile):
+def fit(table_uri: str, rounds: int) -> Trained:
     """Train on the first ten months, judge on the last two."""
     import pandas as pd
     from sklearn.metrics import roc_auc_score
@@ -28,7 +34,7 @@ def fit(table_uri: str, rounds: int) -> Trained(auc=float, rows=int, model=Flyte
 
 
 @workflow
-def flights_training(table_uri: str, rounds: int = 60) -> Trained(auc=float, rows=int, model=FlyteFile):
+def flights_training(table_uri: str, rounds: int = 60) -> Trained:
     """Train and judge."""
     fitted = fit(table_uri=table_uri, rounds=rounds)
     return Trained(fitted.auc, fitted.rows, fitted.model)

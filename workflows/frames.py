@@ -20,7 +20,10 @@ def feature_columns(table: "pd.DataFrame") -> list[str]:
 
 
 def split_by_last_year(table: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """Split into all years but the last, and the last: a model is judged on sales after those it learnt from."""
+    """Split into all sales but those of the last twelve months, and these: a model is judged on what came after."""
+    import pandas as pd
+
     known = table[table["log_price"].notna()]
-    year = known["sold"].astype("datetime64[ns]").dt.year
-    return known[year < year.max()], known[year == year.max()]
+    sold = pd.to_datetime(known["sold"])
+    is_last = sold > sold.max() - pd.DateOffset(years=1)
+    return known[~is_last], known[is_last]

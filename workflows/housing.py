@@ -1,13 +1,16 @@
 """House prices: train on earlier years, judge on the last, and score."""
 
-from collections import namedtuple
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from flytekit import Deck, LaunchPlan, Resources, current_context, map_task, task, workflow
 from flytekit.types.file import FlyteFile
 
 from workflows import boosting, frames, metrics, plots, tracking
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 GROUPS = ["northwest", "north", "centre", "south"]
 PARAMS = {
@@ -24,13 +27,43 @@ PARAMS = {
 NOT_IN_CACHE_KEY = ("code_version", "airflow_run")
 CACHE_VERSION = "1"
 
-Trained = namedtuple("Trained", ["run_id", "model_uri", "metrics"])
-Training = namedtuple("Training", ["run_id", "model_uri", "metrics", "group_metrics", "report_uri"])
-Scored = namedtuple("Scored", ["predictions", "rows", "mae_usd"])
+
+class Trained(NamedTuple):
+    """A model, how good it is, and how good the champion is on the same sales (empty without one)."""
+
+    run_id: str
+    model_uri: str
+    metrics: dict[str, float]
+    champion_metrics: dict[str, float]
+
+
+class Training(NamedTuple):
+    """A model, how good it is, how good one of each neighbourhood group alone would be, and where the plots are."""
+
+    run_id: str
+    model_uri: str
+    metrics: dict[str, float]
+    champion_metrics: dict[str, float]
+    group_metrics: dict[str, float]
+    report_uri: str
+
+
+class Scored(NamedTuple):
+    """Predictions, and their mean absolute error in US dollars; -1 where no price is known."""
+
+    predictions: FlyteFile
+    rows: int
+    mae_usd: float
 
 
 def _train(
-    features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int, device: str
+    features: list[str],
+    data_version: str,
+    code_version: str,
+    airflow_run: str,
+    champion_uri: str,
+    rounds: int,
+    device: str,
 ) -> Trained:
     table = frames.read(features)
     columns = frames.feature_columns(table)
@@ -39,8 +72,10 @@ def _train(
     params = {**PARAMS, "device": device}
     data = boosting.matrix(train[columns], train["log_price"])
     booster = boosting.train(params, data, rounds, context.checkpoint)
-    predicted = booster.predict(boosting.matrix(test[columns]))
+    judged_on = boosting.matrix(test[columns])
+    predicted = booster.predict(judged_on)
     found = metrics.price_metrics(test["log_price"], predicted)
+    before = metrics.price_metrics(test["log_price"], load(champion_uri).predict(judged_on)) if champion_uri else {}
     found |= {"rows_train": float(len(train)), "rows_test": float(len(test))}
     pictures = {
         "residuals.png": plots.as_png(
@@ -58,7 +93,14 @@ def _train(
     sample = train[columns].head(5)
     run_id, uri = tracking.log_training(booster, sample, {**params, "rounds": rounds}, found, tags, pictures)
     Deck("Training", plots.deck_html(found, list(pictures.values())))
-    return Trained(run_id, uri, found)
+    return Trained(run_id, uri, found, before)
+
+
+def load(model_uri: str) -> "xgb.Booster":
+    """Load a model from MLflow."""
+    import mlflow.xgboost
+
+    return mlflow.xgboost.load_model(model_uri)
 
 
 @task(
@@ -70,11 +112,9 @@ def _train(
     deck_fields=(),
     timeout=timedelta(hours=2),
 )
-def train_model(features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int) -> Trained(
-    run_id=str, model_uri=str, metrics=dict[str, float]
-):
+def train_model(features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int) -> Trained:
     """Train on CPUs."""
-    return _train(features, data_version, code_version, airflow_run, rounds, "cpu")
+    return _train(features, data_version, code_version, airflow_run, champion_uri, rounds, "cpu")
 
 
 @task(
@@ -88,10 +128,10 @@ def train_model(features: list[str], data_version: str, code_version: str, airfl
     requests=Resources(gpu="1"),
 )
 def train_model_gpu(
-    features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int
-) -> Trained(run_id=str, model_uri=str, metrics=dict[str, float]):
+    features: list[str], data_version: str, code_version: str, airflow_run: str, champion_uri: str, rounds: int
+) -> Trained:
     """Train on one GPU."""
-    return _train(features, data_version, code_version, airflow_run, rounds, "cuda")
+    return _train(features, data_version, code_version, airflow_run, champion_uri, rounds, "cuda")
 
 
 @task(cache=True, cache_version=CACHE_VERSION, retries=2, requests=Resources(cpu="500m"))
@@ -116,48 +156,61 @@ def report(run_id: str, group_r2: list[float]) -> tuple[dict[str, float], str]:
 
 @workflow
 def housing_training(
-    features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int = 600
-) -> Training(run_id=str, model_uri=str, metrics=dict[str, float], group_metrics=dict[str, float], report_uri=str):
+    features: list[str],
+    data_version: str,
+    code_version: str,
+    airflow_run: str,
+    champion_uri: str = "",
+    rounds: int = 600,
+) -> Training:
     """Train the whole, and beside it one model per neighbourhood group."""
     trained = train_model(
         features=features,
         data_version=data_version,
         code_version=code_version,
         airflow_run=airflow_run,
+        champion_uri=champion_uri,
         rounds=rounds,
     )
     by_group = map_task(partial(train_group, features=features))(group=GROUPS)
     group_metrics, report_uri = report(run_id=trained.run_id, group_r2=by_group)
-    return Training(trained.run_id, trained.model_uri, trained.metrics, group_metrics, report_uri)
+    return Training(
+        trained.run_id, trained.model_uri, trained.metrics, trained.champion_metrics, group_metrics, report_uri
+    )
 
 
 @workflow
 def housing_training_gpu(
-    features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int = 600
-) -> Training(run_id=str, model_uri=str, metrics=dict[str, float], group_metrics=dict[str, float], report_uri=str):
+    features: list[str],
+    data_version: str,
+    code_version: str,
+    airflow_run: str,
+    champion_uri: str = "",
+    rounds: int = 600,
+) -> Training:
     """The same, the whole on a GPU."""
     trained = train_model_gpu(
         features=features,
         data_version=data_version,
         code_version=code_version,
         airflow_run=airflow_run,
+        champion_uri=champion_uri,
         rounds=rounds,
     )
     by_group = map_task(partial(train_group, features=features))(group=GROUPS)
     group_metrics, report_uri = report(run_id=trained.run_id, group_r2=by_group)
-    return Training(trained.run_id, trained.model_uri, trained.metrics, group_metrics, report_uri)
+    return Training(
+        trained.run_id, trained.model_uri, trained.metrics, trained.champion_metrics, group_metrics, report_uri
+    )
 
 
 @task(retries=2, cache=True, cache_version=CACHE_VERSION)
-def predict(model_uri: str, features: list[str], data_version: str) -> Scored(
-    predictions=FlyteFile, rows=int, mae_usd=float
-):
+def predict(model_uri: str, features: list[str], data_version: str) -> Scored:
     """Predict prices in US dollars; the error is -1 where no price is known yet."""
-    import mlflow.xgboost
     import numpy as np
 
     table = frames.read(features)
-    booster = mlflow.xgboost.load_model(model_uri)
+    booster = load(model_uri)
     data = boosting.matrix(table[frames.feature_columns(table)])
     scored = table[["PID", "sold", "neighborhood", "price"]].assign(
         predicted_price=np.exp(booster.predict(data)).round(0), model_uri=model_uri, data_version=data_version
@@ -169,9 +222,7 @@ def predict(model_uri: str, features: list[str], data_version: str) -> Scored(
 
 
 @workflow
-def housing_scoring(model_uri: str, features: list[str], data_version: str) -> Scored(
-    predictions=FlyteFile, rows=int, mae_usd=float
-):
+def housing_scoring(model_uri: str, features: list[str], data_version: str) -> Scored:
     """Score feature versions with one model."""
     scored = predict(model_uri=model_uri, features=features, data_version=data_version)
     return Scored(scored.predictions, scored.rows, scored.mae_usd)

@@ -5,7 +5,7 @@ from typing import Any
 
 MODEL = "housing"
 ALIAS = "champion"
-# The errors are compared on the same sales, those of the newest year.
+# Root mean squared error of the natural log of the price.
 DECIDING_METRIC = "rmse_log"
 
 
@@ -36,7 +36,8 @@ def champion() -> Champion | None:
             return None
         raise
     run = client.get_run(found.run_id)
-    return Champion(str(found.version), found.run_id, found.source, dict(run.data.metrics), dict(run.data.tags))
+    uri = f"models:/{MODEL}/{found.version}"
+    return Champion(str(found.version), found.run_id, uri, dict(run.data.metrics), dict(run.data.tags))
 
 
 def beats(challenger: dict[str, float], current: dict[str, float] | None) -> bool:
@@ -46,16 +47,11 @@ def beats(challenger: dict[str, float], current: dict[str, float] | None) -> boo
 
 def promote(run_id: str, model_uri: str) -> str:
     """Register a run's model, once, and point the alias at it; returns the version."""
-    from mlflow.exceptions import MlflowException
+    import mlflow
 
     client = _client()
-    try:
-        client.create_registered_model(MODEL)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
     known = [found for found in client.search_model_versions(f"name='{MODEL}'") if found.run_id == run_id]
-    made = known[0] if known else client.create_model_version(MODEL, model_uri, run_id)
+    made = known[0] if known else mlflow.register_model(model_uri, MODEL)
     client.set_registered_model_alias(MODEL, ALIAS, made.version)
     return str(made.version)
 

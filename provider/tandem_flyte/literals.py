@@ -142,7 +142,7 @@ def _duration(value: Any) -> Any:
 
 
 def _struct(value: Any) -> "Literal":
-    import msgpack  # type: ignore[import-untyped]
+    import msgpack
     from flyteidl.core.literals_pb2 import Binary, Literal, Scalar
 
     value = _parsed(value, dict)

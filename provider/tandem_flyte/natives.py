@@ -59,7 +59,7 @@ def _scalar_to_python(scalar: Any) -> Any:
     if kind == "union":
         return to_python(scalar.union.value)
     if kind == "binary":
-        import msgpack  # type: ignore[import-untyped]
+        import msgpack
 
         return msgpack.unpackb(scalar.binary.value, strict_map_key=False)
     if kind == "generic":
@@ -69,3 +69,16 @@ def _scalar_to_python(scalar: Any) -> Any:
     if kind == "error":
         return scalar.error.message
     return None
+
+
+def to_json(value: Any) -> Any:
+    """Return an output in the terms of JSON; asset events hold nothing else."""
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    return value

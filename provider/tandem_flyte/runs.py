@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -47,8 +47,12 @@ class FlyteRun:
         inputs: Mapping[str, Any],
         options: ExecutionOptions,
         recover: bool,
+        claim: Callable[[str], None] = lambda _name: None,
     ) -> None:
-        """Attach to the execution that an earlier try left, else start one; `name` says which."""
+        """Attach to the execution that an earlier try left, else start one; `name` says which.
+
+        `claim` is told the name just before, and raises if Airflow has replaced this try meanwhile.
+        """
         earlier = self._earlier()
         if attached := self._attachable(earlier):
             self.attach(attached)
@@ -56,16 +60,20 @@ class FlyteRun:
             return
         failed = self._recoverable(earlier) if recover else None
         if failed:
-            is_new = self._submit(lambda: self.hook.recover(self.name, failed))
+            is_new = self._submit(claim, lambda: self.hook.recover(self.name, failed))
             log.info("Flyte execution %s goes on from the failed %s: %s", self.name, failed, self.url)
         else:
             entity = self.hook.find(launchplan_name=launchplan_name, task_name=task_name, version=version)
             literals = self.hook.convert(entity, inputs)
             note = self.identity.annotations
-            is_new = self._submit(lambda: self.hook.create(self.name, entity, literals, options, note))
+            is_new = self._submit(claim, lambda: self.hook.create(self.name, entity, literals, options, note))
             log.info("Flyte execution %s of %s: %s", self.name, entity.title, self.url)
         if not is_new:
             log.info("It was there already: this try had started it before its worker was lost")
+        # A worker that Airflow had given up may have gone on, and started one after the look above.
+        for name, status in self._earlier().items():
+            if status.is_live:
+                self.hook.terminate(name, f"Airflow: a later try runs {self.name} ({self.identity})")
 
     def attach(self, name: str) -> None:
         """Take an execution for this run's."""
@@ -120,10 +128,11 @@ class FlyteRun:
                 self.attach(name)
                 self.stop(why)
 
-    def _submit(self, send: Any) -> bool:
+    def _submit(self, claim: Callable[[str], None], send: Callable[[], bool]) -> bool:
+        claim(self.name)
         self._refuse_if_killed()
         self._is_submitted = True
-        is_new = bool(send())
+        is_new = send()
         self._refuse_if_killed()
         return is_new
 

@@ -435,3 +435,13 @@ def listed_names(remote: FlyteRemote) -> list[str]:
     """Return the names of the executions, newest first."""
     found, _ = remote.client.list_executions_paginated(PROJECT, DOMAIN, limit=10)
     return [each.id.name for each in found]
+
+
+def test_pyflyte_run(remote: FlyteRemote, pyflyte_env: dict[str, str]) -> None:
+    """`pyflyte run --remote` registers a script and runs it."""
+    place = ("-p", PROJECT, "-d", DOMAIN, "--image", "local/none:1", "--name", "ran-by-pyflyte")
+    pyflyte(pyflyte_env, "run", "--remote", *place, "example/basics.py", "squared", "--n", "3")
+    done = finish(remote, "ran-by-pyflyte")
+    assert done.closure.phase == 4, done.closure.error  # SUCCEEDED
+    data = remote.client.get_execution_data(execution_id("ran-by-pyflyte"))
+    assert data.full_outputs.literals["o0"].scalar.primitive.integer == 9

@@ -217,3 +217,35 @@ def test_all_that_lives_of_a_task_instance_is_stopped_when_its_wait_is_lost(admi
     second.stop_live_ones("trigger timeout")
 
     assert "trigger timeout" in admin.cause_of(first.name)
+
+
+def test_what_a_lost_worker_starts_late_is_stopped_by_the_try_that_replaced_it(admin, start, hook):
+    """The lost worker's request arrives between the look for earlier executions and the new one's start."""
+    lost = str(identity(1).name)
+    admin.before = lambda method, _: method == "CreateExecution" and admin.add_execution(lost)
+
+    run = start(identity(2))
+
+    assert hook.status(lost).phase == "ABORTED"
+    assert f"a later try runs {run.name}" in admin.cause_of(lost)
+    assert phase_of(admin, run) == "RUNNING"
+
+
+def test_a_try_that_airflow_has_replaced_starts_nothing(admin, hook):
+    admin.add_launch_plan("p", {})
+
+    def replaced(name):
+        raise LookupError(name)
+
+    with pytest.raises(LookupError):
+        FlyteRun(hook, identity()).start(
+            launchplan_name="p",
+            task_name=None,
+            version=None,
+            inputs={},
+            options=ExecutionOptions(),
+            recover=False,
+            claim=replaced,
+        )
+
+    assert admin.calls["CreateExecution"] == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
-from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout, TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError, AirflowTaskTimeout, TaskDeferralTimeout
 
 from tandem_flyte.links.flyte import EXECUTION_NAME_KEY, EXECUTION_URL_KEY, FlyteConsoleLink
 from tandem_flyte.status import SUCCEEDED, Status
@@ -116,6 +116,7 @@ class FlyteOperator(BaseOperator):
                 inputs=self.inputs,
                 options=self._options(),
                 recover=self.recover,
+                claim=lambda name: _claim(context, name),
             )
             _publish(context, run)
             run.refuse_if_ended()
@@ -241,6 +242,7 @@ class FlyteOperator(BaseOperator):
     def _finish(self, context: "Context", hook: "FlyteHook", status: Status) -> dict[str, Any]:
         """Return the outputs of an execution that succeeded, and tell the outlets of them; else raise."""
         from tandem_flyte.errors import FlyteExecutionError
+        from tandem_flyte.natives import to_json
 
         url = hook.console_url(status.name)
         if status.phase != SUCCEEDED:
@@ -255,7 +257,7 @@ class FlyteOperator(BaseOperator):
                 context["outlet_events"][outlet].extra.update(
                     execution_url=url,
                     execution_id=f"{place.project}:{place.domain}:{status.name}",
-                    outputs=_jsonable(outputs),
+                    outputs=to_json(outputs),
                 )
         return outputs
 
@@ -268,6 +270,21 @@ class FlyteOperator(BaseOperator):
             self.log.error("Could not stop Flyte execution %s: %s", run.name, error)
 
 
+def _claim(context: "Context", name: str) -> None:
+    """Write down which execution this try is about to start; only the try that Airflow knows of may.
+
+    A worker whose task instance was reset or cleared learns of it with a later heartbeat only.
+    """
+    store = context.get("task_state_store")
+    if store is None:
+        return
+    try:
+        store.set(EXECUTION_NAME_KEY, name)
+    except AirflowRuntimeError as error:
+        if "not_found" in str(error):
+            raise AirflowException("Airflow has replaced this try by another: starting nothing in Flyte") from error
+
+
 def _publish(context: "Context", run: "FlyteRun") -> None:
     """Put where the execution is into XCom, before its end is known: the console link reads it."""
     context["ti"].xcom_push(key=EXECUTION_NAME_KEY, value=run.name)
@@ -277,16 +294,3 @@ def _publish(context: "Context", run: "FlyteRun") -> None:
 def _timeout(reason: str, url: str) -> BaseException:
     kind = AirflowTaskTimeout if reason.startswith("execution_timeout") else TaskDeferralTimeout
     return kind(f"{reason}; {url}")
-
-
-def _jsonable(value: Any) -> Any:
-    """Return a value in the terms of JSON; asset events hold nothing else."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return value.total_seconds()
-    return value
