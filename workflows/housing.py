@@ -112,7 +112,9 @@ def load(model_uri: str) -> "xgb.Booster":
     deck_fields=(),
     timeout=timedelta(hours=2),
 )
-def train_model(features: list[str], data_version: str, code_version: str, airflow_run: str, rounds: int) -> Trained:
+def train_model(
+    features: list[str], data_version: str, code_version: str, airflow_run: str, champion_uri: str, rounds: int
+) -> Trained:
     """Train on CPUs."""
     return _train(features, data_version, code_version, airflow_run, champion_uri, rounds, "cpu")
 
