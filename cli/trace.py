@@ -3,8 +3,9 @@
 from typing import Annotated
 
 import typer
+import yaml
 
-from cli.console import out, print_json
+from cli.console import print_json
 from sandbox import control, pipeline, state
 
 
@@ -19,4 +20,4 @@ def command(
     if as_json:
         print_json(chain)
     else:
-        out.print(pipeline.render_trace(chain), soft_wrap=True)
+        print(yaml.safe_dump(chain, sort_keys=False, width=10_000), end="")

@@ -29,7 +29,8 @@ def list_listings() -> dict[str, Any]:
     return {
         "listings": [uri],
         "data_version": versions[-1],
-        "model": {"run_id": champion.run_id, "model_uri": champion.model_uri},
+        "run_id": champion.run_id,
+        "model_uri": champion.model_uri,
     }
 
 
@@ -40,7 +41,8 @@ def save_forecast(listings: dict[str, Any], scored: dict[str, Any]) -> str:
 
     context, tandem = get_current_context(), settings()
     lineage = {
-        **listings["model"],
+        "run_id": listings["run_id"],
+        "model_uri": listings["model_uri"],
         "feature_uris": [featurestore.table_uri(tandem["features"], listings["data_version"])],
         "data_version": listings["data_version"],
         "code_version": tandem["code_version"],
@@ -66,7 +68,7 @@ with DAG(
         task_id="score",
         launchplan_name="housing_predict",
         inputs={
-            "model_uri": listings["model"]["model_uri"],
+            "model_uri": listings["model_uri"],
             "features": listings["listings"],
             "data_version": listings["data_version"],
         },

@@ -12,8 +12,6 @@ import httpx
 from components import connections
 from sandbox.state import HOST, State, wiring, write_json
 
-LIVENESS_SECONDS = 10
-
 
 def prepare(state: State) -> None:
     """Write the login that SimpleAuthManager reads."""
@@ -56,14 +54,19 @@ def _settings(state: State) -> dict[str, Any]:
         "dag_processor__min_file_process_interval": 30,
         "dag_processor__parsing_processes": 1,
         "triggerer__capacity": 5000,
-        # A scheduler that was killed leaves its tasks to the next one: found within seconds, not minutes.
-        "scheduler__scheduler_health_check_threshold": LIVENESS_SECONDS,
-        "scheduler__orphaned_tasks_check_interval": 5,
+        "triggerer__max_trigger_to_select_per_loop": 500,
+        # A process that was killed leaves its tasks to its successor: found within seconds, not minutes. A
+        # scheduler is given longer, for one that takes itself for dead under load resets what runs.
+        "scheduler__scheduler_health_check_threshold": 30,
+        "scheduler__orphaned_tasks_check_interval": 10,
         "scheduler__job_heartbeat_sec": 2,
         "scheduler__scheduler_idle_sleep_time": 0.25,
+        "scheduler__trigger_timeout_check_interval": 2,
         "scheduler__task_instance_heartbeat_timeout": 30,
+        "scheduler__task_instance_heartbeat_timeout_detection_interval": 5,
+        "workers__min_heartbeat_interval": 2,
         "triggerer__job_heartbeat_sec": 2,
-        "triggerer__triggerer_health_check_threshold": LIVENESS_SECONDS,
+        "triggerer__triggerer_health_check_threshold": 10,
     }
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from components import naming
 
@@ -23,7 +24,8 @@ def check_aws(conn_id: str) -> tuple[bool, str]:
     """List the buckets."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    S3Hook(conn_id).get_conn().list_buckets()
+    client: Any = S3Hook(conn_id).get_conn()
+    client.list_buckets()
     return True, ""
 
 
@@ -39,7 +41,8 @@ def check_smtp(conn_id: str) -> tuple[bool, str]:
     """Greet the mail server."""
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
-    works, message = SmtpHook(conn_id).test_connection()
+    hook: Any = SmtpHook(conn_id)
+    works, message = hook.test_connection()
     return works, message
 
 
@@ -47,7 +50,8 @@ def check_slack(conn_id: str) -> tuple[bool, str]:
     """Ask Slack whose token it is."""
     from airflow.providers.slack.hooks.slack import SlackHook
 
-    works, message = SlackHook(slack_conn_id=conn_id).test_connection()
+    hook: Any = SlackHook(slack_conn_id=conn_id)
+    works, message = hook.test_connection()
     return works, message
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import tenacity
-from rich.tree import Tree
 
 from components import connections, naming
 from sandbox import airflow, control
@@ -182,21 +181,6 @@ def trace(state: State, uri: str) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-c", script, uri], env=env, capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise control.SandboxError(f"{uri} can't be traced: {reason}")
+        raise control.SandboxError(f"can't trace it: {reason.removeprefix('LookupError: ')}")
     chain: dict[str, Any] = json.loads(done.stdout)
     return chain
-
-
-def render_trace(chain: dict[str, Any]) -> Tree:
-    """Draw a chain as a tree."""
-    return _branch(Tree("prediction"), chain)
-
-
-def _branch(tree: Tree, value: Any) -> Tree:
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, inner in items:
-        if isinstance(inner, (dict, list)) and inner:
-            _branch(tree.add(f"[bold]{name}[/bold]"), inner)
-        else:
-            tree.add(f"{name}: [cyan]{inner}[/cyan]")
-    return tree

@@ -100,7 +100,8 @@ def load(model_uri: str) -> "xgb.Booster":
     """Load a model from MLflow."""
     import mlflow.xgboost
 
-    return mlflow.xgboost.load_model(model_uri)
+    booster: xgb.Booster = mlflow.xgboost.load_model(model_uri)
+    return booster
 
 
 @task(

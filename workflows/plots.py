@@ -1,6 +1,7 @@
 """The pictures of a training: residuals and feature importance, for MLflow and for Flyte's Deck."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def residual_plot(log_price: Any, predicted: Any, title: str) -> "Figure":
     return figure
 
 
-def importance_plot(gains: dict[str, float]) -> "Figure":
+def importance_plot(gains: Mapping[str, Any]) -> "Figure":
     """Plot how much of the trees' gain each of the strongest features brought."""
     from matplotlib.figure import Figure
 

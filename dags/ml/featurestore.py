@@ -40,10 +40,10 @@ def versions(features_uri: str) -> list[str]:
 
 
 def record(features_uri: str, version: str) -> dict[str, Any]:
-    """Return a version's record; KeyError where there is no such version."""
+    """Return a version's record; LookupError where there is no such version."""
     found = store.read_record(f"{features_uri}/housing/{version}.json")
     if found is None:
-        raise KeyError(f"no features of version {version!r} below {features_uri}")
+        raise LookupError(f"no features of version {version!r} below {features_uri}")
     return found
 
 

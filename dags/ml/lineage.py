@@ -9,7 +9,7 @@ from ml import featurestore, predictions
 def trace(prediction_uri: str) -> dict[str, Any]:
     """Return the chain: predictions, model and run, Flyte executions, feature versions, raw batches.
 
-    KeyError names the link that is missing.
+    LookupError names the link that is missing.
     """
     saved = predictions.record(prediction_uri)
     run = _run(saved["run_id"])

@@ -18,10 +18,10 @@ def save(models_uri: str, name: str, table_uri: str, lineage: dict[str, Any]) ->
 
 
 def record(uri: str) -> dict[str, Any]:
-    """Return where predictions come from; KeyError where nothing is recorded."""
+    """Return where predictions come from; LookupError where nothing is recorded."""
     found = store.read_record(uri.removesuffix(".parquet") + ".json")
     if found is None:
-        raise KeyError(f"no predictions are recorded at {uri}")
+        raise LookupError(f"no predictions are recorded at {uri}")
     return found
 
 

@@ -15,7 +15,7 @@ import pytest
 from components import naming
 from sandbox import airflow, control, flyte, processes, state
 from sandbox.state import State, root
-from sandbox.supervisor import read_status
+from sandbox.supervisor import Status, read_status
 
 HERE = Path(__file__).parent
 TERMINAL = {"success", "failed"}
@@ -60,16 +60,19 @@ class Running:
         answer = self.airflow.get(f"/dags/{run[0]}/dagRuns/{run[1]}/taskInstances/{task_id}/logs/{number}")
         return json.dumps(answer["content"])
 
+    def status(self) -> Status:
+        return read_status(self.state)
+
     def kill(self, service: str) -> int:
         """Kill a service with -9; returns the id it had."""
-        process = read_status(self.state).services[service].process
+        process = self.status().services[service].process
         assert process
         os.kill(process.pid, 9)
         return process.pid
 
     def wait_healthy_again(self, service: str, old: int, seconds: float = 40) -> None:
         def back() -> bool:
-            found = read_status(self.state).services[service]
+            found = self.status().services[service]
             return found.phase == "healthy" and found.process is not None and found.process.pid != old
 
         until(back, seconds)
