@@ -6,7 +6,6 @@ without their prices.
 
 from typing import Any
 
-import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 from notifications import on_failure
 from stack import FLYTE, RETRIES, run_name, settings
@@ -55,7 +54,7 @@ def save_forecast(listings: dict[str, Any], scored: dict[str, Any]) -> str:
 with DAG(
     "housing_forecast",
     schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=False),
-    start_date=pendulum.datetime(2026, 1, 1),
+    # No start_date: with one, a new stack would at once make up for the last interval.
     catchup=False,
     max_active_runs=1,
     render_template_as_native_obj=True,

@@ -138,15 +138,14 @@ def _triggered_by(
     dag_id, run_id = key
     deadline = time.monotonic() + FOLLOW_UP_SECONDS
     while True:
-        events = _asset_events(client, dag_id, run_id)
+        events = asset_events(client, dag_id, run_id)
         made = [(run["dag_id"], run["run_id"]) for event in events for run in event["created_dagruns"]]
-        waiting = [event for event in events if not event["created_dagruns"] and _has_consumers(client, event)]
-        if not waiting or time.monotonic() > deadline:
+        if all(_is_answered(client, event) for event in events) or time.monotonic() > deadline:
             return [run for run in dict.fromkeys(made) if run not in set(known)]
         time.sleep(POLL_SECONDS)
 
 
-def _asset_events(client: airflow.Client, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+def asset_events(client: airflow.Client, dag_id: str, run_id: str) -> list[dict[str, Any]]:
     """Return a run's asset events; asks again while Airflow 3.3 answers 500 (a run it made is queued)."""
     for wait in tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_server_error),
@@ -164,8 +163,10 @@ def _is_server_error(error: BaseException) -> bool:
     return isinstance(error, httpx.HTTPStatusError) and error.response.status_code >= 500
 
 
-def _has_consumers(client: airflow.Client, event: dict[str, Any]) -> bool:
-    return bool(client.get(f"/assets/{event['asset_id']}")["scheduled_dags"])
+def _is_answered(client: airflow.Client, event: dict[str, Any]) -> bool:
+    """True once the scheduler has made a run of every DAG that an event's asset starts; it makes them one by one."""
+    wanted = {dag["dag_id"] for dag in client.get(f"/assets/{event['asset_id']}")["scheduled_dags"]}
+    return wanted <= {run["dag_id"] for run in event["created_dagruns"]}
 
 
 def trace(state: State, uri: str) -> dict[str, Any]:

@@ -22,10 +22,13 @@ class Batch:
 
 
 def plan(months: list[str]) -> list[Batch]:
-    """Lay months, sorted `YYYY-MM`, out as batches: the history at once, then one month each."""
+    """Lay months, sorted `YYYY-MM`, out as batches: the history at once, as soon as it is whole, then one month each."""
+    if HISTORY_ENDS not in months:
+        return []
     history = [month for month in months if month <= HISTORY_ENDS]
-    first = [Batch(f"{history[0]}_{history[-1]}", history)] if history else []
-    return first + [Batch(month, [month]) for month in months if month > HISTORY_ENDS]
+    return [Batch(f"{history[0]}_{history[-1]}", history)] + [
+        Batch(month, [month]) for month in months if month > HISTORY_ENDS
+    ]
 
 
 def next_batch(raw_uri: str) -> Batch | None:
