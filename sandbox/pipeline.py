@@ -82,7 +82,7 @@ def _run_step(state: State, name: str, command: list[str], env: dict[str, str]) 
         raise control.SandboxError(f"{name} failed with status {done.returncode}; the end of {log}:\n{tail}")
 
 
-def wait_for_dag(client: airflow.Client, dag_id: str, seconds: float = 60.0) -> None:
+def wait_for_dag(client: airflow.Client, dag_id: str, seconds: float = 15.0) -> None:
     """Wait until Airflow has read a DAG's file; SandboxError with the import error or the known DAGs otherwise."""
     deadline = time.monotonic() + seconds
     while True:

@@ -22,7 +22,7 @@ class Batch:
 
 
 def plan(months: list[str]) -> list[Batch]:
-    """Lay months, sorted `YYYY-MM`, out as batches: the history at once, as soon as it is whole, then one month each."""
+    """Lay sorted months out as batches: the history at once, as soon as it is whole, then one month each."""
     if HISTORY_ENDS not in months:
         return []
     history = [month for month in months if month <= HISTORY_ENDS]
