@@ -1,7 +1,5 @@
 """The bridge across real Airflow and the embedded Flyte: whatever ends one ends the other."""
 
-import signal
-
 import psutil
 import pytest
 
@@ -35,6 +33,7 @@ def test_clearing_the_task_aborts_flyte_and_starts_anew(running: Running) -> Non
     running.airflow.send("POST", f"/dags/{run[0]}/clearTaskInstances", body)
     running.wait_for_phase(name, "ABORTED")
     again = until(lambda: n if (n := running.airflow.xcom(*run, "flyte", "flyte_execution_name")) != name else None, 30)
+    until(lambda: again in (log := running.log(run)) and "is RUNNING" in log, 20)
     running.airflow.send("PATCH", f"/dags/{run[0]}/dagRuns/{run[1]}/taskInstances/flyte", {"new_state": "failed"})
     running.wait_for_phase(again, "ABORTED")
 
@@ -108,20 +107,21 @@ def test_fifty_mapped_tasks_are_fifty_executions(running: Running) -> None:
 def test_a_retry_attaches_to_the_live_execution(running: Running) -> None:
     run = running.start("bridge_wait_in_slot", seconds=20)
     name = running.execution_of(run)
-    worker = until(lambda: task_process(run), 20)
-    worker.send_signal(signal.SIGKILL)
+    worker = until(lambda: task_process(running), 20)
+    worker.kill()
     until(lambda: running.task(run)["try_number"] == 2, 60)
     running.wait_for_task(run, {"success"}, 60)
     assert running.execution_of(run) == name
     assert running.phase(name) == "SUCCEEDED"
 
 
-def task_process(run: tuple[str, str]) -> psutil.Process | None:
-    """Find the process that executes a run's task: the innermost one that Airflow forked for it."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if "airflow" in words and run[0] in words and run[1] in words:
-            return process
+def task_process(running: Running) -> psutil.Process | None:
+    """Find the process that runs the only task: a LocalExecutor worker's child, that Airflow forked for it."""
+    scheduler = running.status().services["scheduler"].process
+    assert scheduler
+    for worker in psutil.Process(scheduler.pid).children():
+        if children := worker.children():
+            return children[0]
     return None
 
 

@@ -13,6 +13,9 @@ from tandem_flyte.triggers.poller import Place, in_thread, shared_poller, warm_u
 
 # Airflow gives on_kill half a minute ([triggerer] on_kill_timeout).
 _ABORT_PATIENCE_SECONDS = 25.0
+# Airflow 3.3's scheduler fails a task that is queued again before it has read that its worker left
+# ("finished with state success, but the task instance's state attribute is queued"): it takes a loop or two.
+_SETTLE_SECONDS = 3.0
 
 
 class FlyteTrigger(BaseTrigger):
@@ -62,12 +65,15 @@ class FlyteTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event: phase and reason, or the error that ended the wait."""
         warm_up(self._read_state)
+        settled = time.monotonic() + _SETTLE_SECONDS
         remaining = None if self.deadline is None else max(self.deadline - time.time(), 0)
         try:
             async with asyncio.timeout(remaining):
                 event = await self._outcome()
         except TimeoutError:
             event = await self._give_up()
+        if self.owner is not None:
+            await asyncio.sleep(max(settled - time.monotonic(), 0))
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
