@@ -36,7 +36,7 @@ def dags() -> dict[str, Any]:
     """Import every DAG file as Airflow's dag-processor does."""
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(str(DAGS), include_examples=False, bundle_path=DAGS, bundle_name="dags-folder")
+    bag = DagBag(str(DAGS), bundle_path=DAGS, bundle_name="dags-folder")
     assert bag.import_errors == {}
     return dict(bag.dags)
 

@@ -3,6 +3,7 @@
 import psutil
 import pytest
 
+from sandbox import flyte
 from tests.sandbox.conftest import Running, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -33,9 +34,8 @@ def test_clearing_the_task_aborts_flyte_and_starts_anew(running: Running) -> Non
     running.airflow.send("POST", f"/dags/{run[0]}/clearTaskInstances", body)
     running.wait_for_phase(name, "ABORTED")
     again = until(lambda: n if (n := running.airflow.xcom(*run, "flyte", "flyte_execution_name")) != name else None, 30)
-    until(lambda: again in (log := running.log(run)) and "is RUNNING" in log, 20)
-    running.airflow.send("PATCH", f"/dags/{run[0]}/dagRuns/{run[1]}/taskInstances/flyte", {"new_state": "failed"})
-    running.wait_for_phase(again, "ABORTED")
+    flyte.terminate(running.state, again, "the test is over")
+    running.wait_for_task(run, {"failed"}, 20)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,6 @@ def test_a_killed_service_aborts_nothing(running: Running, service: str) -> None
 
 
 def test_aborted_in_flyte_fails_in_airflow_with_the_cause(running: Running) -> None:
-    from sandbox import flyte
-
     run, name = start_waiting(running, "bridge_wait")
     flyte.terminate(running.state, name, "the budget is spent")
     running.wait_for_task(run, {"failed"}, 20)
