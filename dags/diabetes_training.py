@@ -23,6 +23,8 @@ with DAG(
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1),
     catchup=False,
+    max_active_runs=1,
+    max_active_tasks=4,
     default_args={"owner": "ml-platform", "on_failure_callback": on_failure, **RETRIES},
     tags=["diabetes", "stock-provider"],
     doc_md=__doc__,

@@ -37,6 +37,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
+    max_active_tasks=4,
     default_args={"owner": "ml-platform", "on_failure_callback": on_failure, **RETRIES},
     tags=["flights", "load"],
     doc_md=__doc__,

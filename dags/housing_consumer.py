@@ -5,6 +5,7 @@ the run asks the feature store which versions no training has taken in yet, and 
 trains; the better of challenger and champion is promoted or kept in MLflow, and scores the new sales.
 """
 
+import logging
 from typing import Any
 
 import pendulum
@@ -12,6 +13,8 @@ from airflow.sdk import DAG, get_current_context, task, task_group
 from notifications import on_failure
 from stack import FLYTE, HOUSING_FEATURES, RETRIES, run_name, settings
 from tandem_flyte.operators.flyte import FlyteOperator
+
+log = logging.getLogger(__name__)
 
 
 @task
@@ -48,21 +51,17 @@ def evaluate(trained: dict[str, Any]) -> str:
 
 
 @task
-def promote(trained: dict[str, Any], data: dict[str, Any]) -> str:
+def promote(trained: dict[str, Any]) -> str:
     """Make the challenger the champion."""
-    from ml import featurestore, registry
+    from ml import registry
 
-    version = registry.promote(trained["run_id"], trained["model_uri"])
-    featurestore.mark_trained(settings()["models"], data["versions"])
-    return version
+    return registry.promote(trained["run_id"], trained["model_uri"])
 
 
 @task
-def keep_champion(data: dict[str, Any]) -> None:
+def keep_champion(trained: dict[str, Any]) -> None:
     """Leave the champion where it is."""
-    from ml import featurestore
-
-    featurestore.mark_trained(settings()["models"], data["versions"])
+    log.info("the champion stays: run %s is not better", trained["run_id"])
 
 
 @task(trigger_rule="none_failed_min_one_success")
@@ -79,8 +78,11 @@ def choose_model() -> dict[str, str]:
 def save_predictions(
     data: dict[str, Any], trained: dict[str, Any], model: dict[str, str], scored: dict[str, Any]
 ) -> Any:
-    """Keep the predictions with where they come from, and report on the run."""
-    from ml import predictions, registry
+    """Keep the predictions with where they come from, and report on the run.
+
+    Only now have the versions been taken in: had scoring failed, the next run would score them too.
+    """
+    from ml import featurestore, predictions, registry
 
     ti, tandem = get_current_context()["ti"], settings()
     lineage = {
@@ -91,9 +93,9 @@ def save_predictions(
         "airflow_run": data["airflow_run"],
         "flyte_execution": ti.xcom_pull(task_ids="score.predict", key="flyte_execution_name"),
     }
-    uri = predictions.save(
-        tandem["models"], f"{data['new'][0]}..{data['data_version']}", scored["predictions"], lineage
-    )
+    name = predictions.name(data["new"], model["model_uri"])
+    uri = predictions.save(tandem["models"], name, scored["predictions"], lineage)
+    featurestore.mark_trained(tandem["models"], data["versions"])
     return {
         "metrics": {**trained["metrics"], **{f"r2_{name}": r2 for name, r2 in trained["group_metrics"].items()}},
         "champion_before": trained["champion_metrics"] or None,
@@ -149,7 +151,7 @@ with DAG(
         """Promote the challenger, or keep the champion."""
         choice = evaluate(train.output)
         chosen = choose_model()
-        choice >> [promote(train.output, data), keep_champion(data)] >> chosen
+        choice >> [promote(train.output), keep_champion(train.output)] >> chosen
         return chosen
 
     @task_group

@@ -48,7 +48,9 @@ def save_forecast(listings: dict[str, Any], scored: dict[str, Any]) -> str:
         "airflow_run": run_name(context),
         "flyte_execution": context["ti"].xcom_pull(task_ids="score", key="flyte_execution_name"),
     }
-    return predictions.save(tandem["models"], f"forecast-{context['ts_nodash']}", scored["predictions"], lineage)
+    # Not the logical date: a run that another DAG or a program starts may have none.
+    name = f"forecast-{context['dag_run'].run_after:%Y%m%dT%H%M%S}"
+    return predictions.save(tandem["models"], name, scored["predictions"], lineage)
 
 
 with DAG(
@@ -57,6 +59,7 @@ with DAG(
     # No start_date: with one, a new stack would at once make up for the last interval.
     catchup=False,
     max_active_runs=1,
+    max_active_tasks=4,
     render_template_as_native_obj=True,
     default_args={"owner": "ml-platform", "on_failure_callback": on_failure, **RETRIES},
     tags=["housing", "forecast"],

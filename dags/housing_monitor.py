@@ -37,9 +37,16 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
+    max_active_tasks=4,
     default_args={"owner": "ml-platform", "on_failure_callback": on_failure, **RETRIES},
     params={"max_relative_error": Param(0.15, type="number", description="Median |error| as a share of the price.")},
     tags=["housing", "monitor"],
     doc_md=__doc__,
 ):
-    error_is_too_high() >> TriggerDagRunOperator(task_id="retrain", trigger_dag_id="housing_consumer")
+    error_is_too_high() >> TriggerDagRunOperator(
+        task_id="retrain",
+        trigger_dag_id="housing_consumer",
+        # One retraining a monitor run, however often the task is tried.
+        trigger_run_id="monitor__{{ run_id }}",
+        skip_when_already_exists=True,
+    )

@@ -52,21 +52,26 @@ def feature_statistics(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 @task(pool="data")
-def featurize(batch: dict[str, Any], raw_uri: str) -> str:
-    """Make features; they count only once they are published."""
+def featurize(batch: dict[str, Any], raw_uri: str) -> dict[str, Any]:
+    """Make features; they count only once they are published. Sales that allow none are passed on with the reason."""
     from ml import features, store
 
     uri = f"{settings()['features']}/housing/candidates/{batch['version']}.parquet"
-    store.write_table(features.featurize(store.read_table(raw_uri)), uri)
-    return uri
+    table, problems = store.read_table(raw_uri), []
+    try:
+        table = features.featurize(table)
+    except ValueError as error:
+        problems = [str(error)]
+    store.write_table(table, uri)
+    return {"uri": uri, "problems": problems}
 
 
 @task.branch(pool="data")
-def validate(candidate_uri: str) -> str:
+def validate(candidate: dict[str, Any]) -> str:
     """Let good features through, and send bad ones to quarantine."""
     from ml import store, validation
 
-    found = validation.problems(store.read_table(candidate_uri))
+    found = candidate["problems"] or validation.problems(store.read_table(candidate["uri"]))
     get_current_context()["ti"].xcom_push("problems", found)
     return "quarantine" if found else "publish"
 
@@ -127,7 +132,8 @@ with DAG(
     raw = save_raw(batch)
     statistics = feature_statistics(batch)
     candidate = featurize(batch, raw)
+    statistics >> candidate
     validate(candidate) >> [
-        publish(batch, raw, statistics, candidate),
-        quarantine(batch, raw, statistics, candidate),
+        publish(batch, raw, statistics, candidate["uri"]),
+        quarantine(batch, raw, statistics, candidate["uri"]),
     ]

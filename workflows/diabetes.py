@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flytekit import LaunchPlan, Resources, task, workflow
+from flytekit import LaunchPlan, Resources, current_context, task, workflow
 from flytekit.types.file import FlyteFile
 
 from workflows import boosting
@@ -29,7 +29,7 @@ def fit(train_uri: str, test_uri: str, n_estimators: int, max_depth: int) -> Tra
     booster = boosting.train(params, boosting.matrix(train[INPUTS], train["type"] == "Yes"), n_estimators)
     chance = booster.predict(boosting.matrix(test[INPUTS]))
     ill = test["type"] == "Yes"
-    path = "diabetes.ubj"
+    path = f"{current_context().working_directory}/diabetes.ubj"
     booster.save_model(path)
     return Trained(float(accuracy_score(ill, chance > 0.5)), float(roc_auc_score(ill, chance)), FlyteFile(path))
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flytekit import LaunchPlan, task, workflow
+from flytekit import LaunchPlan, current_context, task, workflow
 from flytekit.types.file import FlyteFile
 
 from workflows import boosting, frames
@@ -28,7 +28,7 @@ def fit(table_uri: str, rounds: int) -> Trained:
     params = {"objective": "binary:logistic", "max_depth": 6, "eta": 0.2, "tree_method": "hist", "seed": 7}
     booster = boosting.train(params, boosting.matrix(train[columns], train["late"]), rounds)
     auc = roc_auc_score(test["late"], booster.predict(boosting.matrix(test[columns])))
-    path = "flights.ubj"
+    path = f"{current_context().working_directory}/flights.ubj"
     booster.save_model(path)
     return Trained(float(auc), len(table), FlyteFile(path))
 

@@ -88,7 +88,7 @@ def _train(
         "feature_uris": "\n".join(features),
         "code_version": code_version,
         "airflow_run": airflow_run,
-        "flyte_execution": context.execution_id.name if context.execution_id else "local",
+        "flyte_execution": context.execution_id.name if context.execution_id else tracking.LOCAL,
     }
     sample = train[columns].head(5)
     run_id, uri = tracking.log_training(booster, sample, {**params, "rounds": rounds}, found, tags, pictures)
@@ -218,7 +218,7 @@ def predict(model_uri: str, features: list[str], data_version: str) -> Scored:
     scored = table[["PID", "sold", "neighborhood", "price"]].assign(
         predicted_price=np.exp(booster.predict(data)).round(0), model_uri=model_uri, data_version=data_version
     )
-    path = "predictions.parquet"
+    path = f"{current_context().working_directory}/predictions.parquet"
     scored.to_parquet(path, index=False)
     error = (scored["predicted_price"] - scored["price"]).abs().mean()
     return Scored(FlyteFile(path), len(scored), -1.0 if np.isnan(error) else float(error))

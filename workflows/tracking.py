@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import xgboost as xgb
 
 EXPERIMENT = "housing"
+# What stands for the Flyte execution where there is none: a workflow run by hand in one process.
+LOCAL = "local"
 
 
 def log_training(
@@ -19,13 +21,17 @@ def log_training(
     tags: dict[str, str],
     pictures: dict[str, bytes],
 ) -> tuple[str, str]:
-    """Write one run; returns its id and the model's URI."""
+    """Write one run; returns its id and the model's URI. A retry goes on with the run that its first attempt began."""
     import mlflow
     import mlflow.xgboost
     from mlflow.models import infer_signature
 
     mlflow.set_experiment(EXPERIMENT)
-    with mlflow.start_run(run_name=tags.get("data_version"), tags=tags) as run, tempfile.TemporaryDirectory() as folder:
+    begun = _run_of(tags["flyte_execution"])
+    with (
+        mlflow.start_run(begun, run_name=tags["data_version"], tags=tags) as run,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         mlflow.log_params(params)
         mlflow.log_metrics(metrics)
         for name, png in pictures.items():
@@ -39,6 +45,17 @@ def log_training(
             pip_requirements=["xgboost", "pandas"],
         )
         return run.info.run_id, str(logged.model_uri)
+
+
+def _run_of(execution: str) -> str | None:
+    """Return the run that an earlier attempt of this Flyte execution began, if any."""
+    import mlflow
+
+    if execution == LOCAL:
+        return None
+    own = f"tags.flyte_execution = '{execution}'"
+    found = mlflow.search_runs(experiment_names=[EXPERIMENT], filter_string=own, output_format="list")
+    return found[0].info.run_id if found else None
 
 
 def add_metrics(run_id: str, metrics: dict[str, float]) -> None:

@@ -6,7 +6,9 @@ IMAGE = "docker.io/library/busybox:1.37"
 SECONDS = kwtypes(seconds=int)
 COMMAND = ["sleep", "{{.inputs.seconds}}"]
 
-sleeper = ContainerTask(name="bench_sleeper", image=IMAGE, command=COMMAND, inputs=SECONDS, requests=Resources(cpu="10m"))
+sleeper = ContainerTask(
+    name="bench_sleeper", image=IMAGE, command=COMMAND, inputs=SECONDS, requests=Resources(cpu="10m")
+)
 # Takes a whole core, so that of many all but a few are queued.
 holder = ContainerTask(name="bench_holder", image=IMAGE, command=COMMAND, inputs=SECONDS, requests=Resources(cpu="1"))
 

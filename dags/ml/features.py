@@ -57,18 +57,24 @@ CATEGORIES = {
 
 
 def featurize(sales: "pd.DataFrame") -> "pd.DataFrame":
-    """Return one row a sale: its id, month, place and price, and the `f_` columns; ValueError names absent columns."""
+    """Return one row a sale: its id, month, place and price, and the `f_` columns.
+
+    ValueError says why no features can be made: columns absent, sales without an id, months that are none.
+    """
     import numpy as np
     import pandas as pd
 
     needed = ["PID", "Yr_Sold", "Mo_Sold", "Neighborhood", "price", *NUMBERS, *ORDERED, *CATEGORIES]
     if absent := [name for name in needed if name not in sales.columns]:
         raise ValueError(f"the sales lack the columns {', '.join(absent)}")
+    ids = pd.to_numeric(sales["PID"], errors="coerce")
+    if nameless := int(ids.isna().sum()):
+        raise ValueError(f"{nameless} of {len(sales)} sales have no id")
     month = pd.to_datetime({"year": sales["Yr_Sold"], "month": sales["Mo_Sold"], "day": 1})
     price = pd.to_numeric(sales["price"], errors="coerce").astype(float)
     known = pd.DataFrame(
         {
-            "PID": sales["PID"].astype("int64"),
+            "PID": ids.astype("int64"),
             "sold": month.dt.date,
             "neighborhood": sales["Neighborhood"].astype(str),
             "group": sales["Neighborhood"].map(GROUP_OF).fillna("south").astype(str),

@@ -8,6 +8,15 @@ from ml import store
 FIRST = 5
 
 
+def name(versions: list[str], model_uri: str) -> str:
+    """Name the predictions that a registered model makes of feature versions, oldest first.
+
+    The same ones by another model are another file, so what a URI is traced to never changes.
+    """
+    span = versions[0] if len(versions) == 1 else f"{versions[0]}_to_{versions[-1]}"
+    return f"{span}-model-{model_uri.rpartition('/')[2]}"
+
+
 def save(models_uri: str, name: str, table_uri: str, lineage: dict[str, Any]) -> str:
     """Keep a table of predictions under a name, its lineage beside it; returns its URI."""
     uri = f"{models_uri}/housing/predictions/{name}.parquet"
@@ -30,12 +39,3 @@ def first(uri: str) -> list[dict[str, Any]]:
     columns = ["PID", "neighborhood", "price", "predicted_price"]
     rows = store.read_table(uri)[columns].head(FIRST)
     return [{**row, "PID": int(row["PID"])} for row in rows.to_dict("records")]
-
-
-def relative_error(uri: str) -> float | None:
-    """Return the median of |prediction - price| / price where the price is known; None where none is."""
-    table = store.read_table(uri)
-    known = table[table["price"] > 0]
-    if known.empty:
-        return None
-    return float(((known["predicted_price"] - known["price"]).abs() / known["price"]).median())

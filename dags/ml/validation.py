@@ -11,15 +11,18 @@ MAX_MISSING = 0.3
 
 
 def statistics(sales: "pd.DataFrame") -> dict[str, Any]:
-    """Describe a batch of sales: rows, ids, missing values, and the price's quartiles in US dollars."""
+    """Describe a batch of sales, a broken one too: rows, ids, missing values, the price's quartiles in US dollars."""
     import pandas as pd
 
-    price = pd.to_numeric(sales["price"], errors="coerce") if "price" in sales else pd.Series(dtype=float)
+    price, ids = (
+        pd.to_numeric(sales[name], errors="coerce").dropna() if name in sales else pd.Series(dtype=float)
+        for name in ("price", "PID")
+    )
     return {
         "rows": len(sales),
-        "first_row": int(sales["PID"].min()),
-        "last_row": int(sales["PID"].max()),
-        "missing_share": round(float(sales.isna().mean().mean()), 4),
+        "first_row": int(ids.min()) if len(ids) else None,
+        "last_row": int(ids.max()) if len(ids) else None,
+        "missing_share": round(float(sales.isna().mean().mean()), 4) if len(sales) else 0.0,
         "price_usd": {f"p{q}": float(price.quantile(q / 100)) for q in (0, 25, 50, 75, 100)} if len(price) else {},
     }
 
@@ -37,9 +40,11 @@ def problems(features: "pd.DataFrame") -> list[str]:
             f"{odd} of {len(features)} prices are missing or not between {low:,.0f} and {high:,.0f} US dollars"
         )
     inputs = [name for name in features if name.startswith("f_")]
-    missing = features[inputs].isna().mean()
+    if undated := int(features["sold"].isna().sum()):
+        found.append(f"{undated} sales have no month")
+    missing = features[inputs].isin([float("nan"), float("inf"), float("-inf")]).mean()
     for name, share in missing[missing > MAX_MISSING].items():
-        found.append(f"{name} is missing in {share:.0%} of the rows")
+        found.append(f"{name} is missing or infinite in {share:.0%} of the rows")
     if len(features) > 1 and features[inputs].nunique().max() == 1:
         found.append("all rows are the same")
     return found

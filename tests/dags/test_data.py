@@ -51,7 +51,7 @@ def test_every_real_batch_passes_and_its_corruption_does_not(sales: pd.DataFrame
         (lambda t: t.head(0), "no row"),
         (lambda t: pd.concat([t, t.head(3)]), "3 sales appear twice"),
         (lambda t: t.assign(price=-1.0), "prices are missing or not between"),
-        (lambda t: t.assign(f_area=None), "f_area is missing in 100%"),
+        (lambda t: t.assign(f_area=float("nan")), "f_area is missing or infinite in 100%"),
     ],
 )
 def test_each_fault_is_named(sales: pd.DataFrame, change: Any, words: str) -> None:
