@@ -50,7 +50,8 @@ def get(client: AdminClient, name: str) -> Execution:
 
 def created_at(client: AdminClient, name: str) -> datetime:
     """Return when FlyteAdmin received the call that made an execution."""
-    return get(client, name).closure.created_at.ToDatetime(UTC)
+    found: datetime = get(client, name).closure.created_at.ToDatetime(UTC)
+    return found
 
 
 def terminate(client: AdminClient, name: str) -> None:

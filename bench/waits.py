@@ -7,7 +7,9 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import grpc
 from tandem_flyte.client import AdminClient
 from tandem_flyte.triggers.flyte import FlyteTrigger
 
@@ -37,18 +39,38 @@ class Watchdog:
         return self.worst
 
 
-def note_list_calls() -> list[float]:
-    """Return a list that every list call is noted in, by its time."""
-    times: list[float] = []
-    real = AdminClient._call_once
+class ListCalls:
+    """Notes every list call by its time; apart from them, those refused because the client had yet to sign in."""
 
-    def noting(self: AdminClient, method: str, *args: Any) -> Any:
-        if method == "ListExecutions":
-            times.append(time.monotonic())
-        return real(self, method, *args)
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.refused = 0
 
-    AdminClient._call_once = noting  # type: ignore[method-assign]
-    return times
+    def __enter__(self) -> "ListCalls":
+        real = AdminClient._call_once
+
+        def noting(client: AdminClient, method: str, *args: Any) -> Any:
+            began = time.monotonic()
+            try:
+                answer = real(client, method, *args)
+            except grpc.RpcError as error:
+                self._note(method, began, is_refused=error.code() is grpc.StatusCode.UNAUTHENTICATED)
+                raise
+            self._note(method, began, is_refused=False)
+            return answer
+
+        self._patched = mock.patch.object(AdminClient, "_call_once", noting)
+        self._patched.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._patched.stop()
+
+    def _note(self, method: str, began: float, *, is_refused: bool) -> None:
+        if method == "ListExecutions" and is_refused:
+            self.refused += 1
+        elif method == "ListExecutions":
+            self.times.append(began)
 
 
 async def wait(name: str, interval: float) -> str:
@@ -68,25 +90,26 @@ async def wait(name: str, interval: float) -> str:
 
 async def measure(names: list[str], ready: Path, interval: float, intervals: int) -> dict[str, Any]:
     """Run all waits to their end."""
-    times = note_list_calls()
     idle = Watchdog()
     await asyncio.sleep(IDLE_SECONDS)
     idle_blocked = idle.stop()
     watchdog = Watchdog()
-    waits = [asyncio.create_task(wait(name, interval)) for name in names]
-    await asyncio.sleep(interval * intervals)
-    waiting_blocked, waiting = watchdog.worst, list(times)
-    await asyncio.to_thread(ready.touch)
-    ends = await asyncio.gather(*waits)
+    with ListCalls() as calls:
+        waits = [asyncio.create_task(wait(name, interval)) for name in names]
+        await asyncio.sleep(interval * intervals)
+        waiting_blocked, waiting = watchdog.worst, len(calls.times)
+        await asyncio.to_thread(ready.touch)
+        ends = await asyncio.gather(*waits)
     if wrong := [end for end in ends if end != "ABORTED"]:
         raise RuntimeError(f"{len(wrong)} waits ended otherwise than their executions: {wrong[0]}")
     return {
         "blocked_seconds": watchdog.stop(),
         "blocked_seconds_before_the_end": waiting_blocked,
         "blocked_seconds_without_waits": idle_blocked,
-        "most_calls_an_interval": most_within(times, interval),
-        "calls_before_the_end": len(waiting),
-        "calls": len(times),
+        "most_calls_an_interval": most_within(calls.times, interval),
+        "calls_before_the_end": waiting,
+        "calls": len(calls.times),
+        "calls_before_signing_in": calls.refused,
     }
 
 

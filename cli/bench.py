@@ -1,6 +1,7 @@
 """`./tandem bench`."""
 
-import subprocess
+import os
+import sys
 
 import typer
 
@@ -14,4 +15,7 @@ def command(context: typer.Context) -> None:
     """
     root = state.root()
     python = str(root / ".venv" / "bin" / "python")
-    raise typer.Exit(subprocess.run([python, "-m", "bench", *context.args], cwd=root).returncode)
+    os.chdir(root)
+    sys.stdout.flush()
+    # In this process's place: Ctrl-C must leave it the time to stop its sandbox.
+    os.execv(python, [python, "-m", "bench", *context.args])

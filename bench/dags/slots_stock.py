@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 from flyte_provider.operators.flyte import FlyteOperator
 from flyte_provider.sensors.flyte import FlyteSensor
 
-SIZES = ((40, 30), (8, 5))
+SIZES = ((40, 30), (8, 5), (2, 1))
 ORDERS = {"stock": "upstream", "stock_launch_first": "downstream"}
 
 for (count, seconds), (kind, rule) in [(size, order) for size in SIZES for order in ORDERS.items()]:

@@ -34,7 +34,8 @@ def add(a: int, b: int) -> int:
 @workflow
 def bench_add(a: int, b: int) -> int:
     """Add."""
-    return add(a=a, b=b)
+    total: int = add(a=a, b=b)
+    return total
 
 
 for flow in (bench_sleep, bench_hold, bench_add):
